@@ -1,6 +1,7 @@
 /* Cancels deliveries that have not ended: those of an event, or one. */
 #include "api/cancel.h"
 #include "api/decode.h"
+#include "api/decode.h"
 #include "api/fail.h"
 #include "api/find.h"
 #include "api/handlers.h"
@@ -48,19 +49,6 @@ void th_api_cancel_one(struct th_api_req *r, uint64_t delivery)
     begin(r, delivery, 1, answer_one);
 }
 
-bool th_api_cancel_body(struct th_api_req *r)
-{
-    struct th_api_value none[1];
-
-    if (!th_api_decode(r, r->body, TH_LIT(""), NULL, 0, false, none))
-        th_api_fail_nomem(r);
-    else if (r->error_count)
-        th_api_fail_invalid(r);
-    else
-        return true;
-    return false;
-}
-
 static void event_found(struct th_api_req *r, const struct th_event_row *row)
 {
     uint64_t first;
@@ -78,6 +66,6 @@ static void event_found(struct th_api_req *r, const struct th_event_row *row)
 
 void th_h_event_cancel(struct th_api_req *r)
 {
-    if (th_api_cancel_body(r))
+    if (th_api_decode_nothing(r))
         th_api_find_event(r, r->param[0], false, event_found);
 }

@@ -5,6 +5,4 @@
 
 /** Cancels the delivery of this number, and answers. */
 void th_api_cancel_one(struct th_api_req *r, uint64_t delivery);
-/** False: the body is not empty, and the request has been answered. */
-bool th_api_cancel_body(struct th_api_req *r);
 #endif

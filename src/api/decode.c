@@ -4,6 +4,7 @@
  * dialect ignores them), names given twice, wrong types, lengths, ranges. Strings keep pointing into the body
  * unless they have escapes, so the hot path copies nothing; `data` is never looked into. */
 #include "api/decode.h"
+#include "api/fail.h"
 #include "api/fault.h"
 #include "api/request.h"
 #include "api/route.h"
@@ -246,4 +247,17 @@ bool th_api_decode(struct th_api_req *r, struct th_json object, struct th_span p
             th_api_fault(r, th_api_fault_pointer(r, prefix, wire_name(r, shaped, fields[i].name)),
                          "is required");
     return true;
+}
+
+bool th_api_decode_nothing(struct th_api_req *r)
+{
+    struct th_api_value none[1];
+
+    if (!th_api_decode(r, r->body, TH_LIT(""), NULL, 0, false, none))
+        th_api_fail_nomem(r);
+    else if (r->error_count)
+        th_api_fail_invalid(r);
+    else
+        return true;
+    return false;
 }

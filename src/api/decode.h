@@ -42,4 +42,6 @@ TH_MUST_USE bool th_api_decode_string(struct th_api_req *r, struct th_json v, st
 /** The name of a native field; if the route is shaped, the one in the request's dialect. */
 struct th_span th_api_decode_wire(const struct th_api_req *r, struct th_span native);
 const char *th_api_decode_type_name(enum th_json_type type);
+/** False: the body is there and is more than an empty object, and the request has been answered. */
+bool th_api_decode_nothing(struct th_api_req *r);
 #endif

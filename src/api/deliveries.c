@@ -309,7 +309,7 @@ static void cancel_found(struct th_op *op)
 
 void th_h_delivery_cancel(struct th_api_req *r)
 {
-    if (th_api_cancel_body(r))
+    if (th_api_decode_nothing(r))
         find(r, cancel_found);
 }
 
@@ -369,15 +369,8 @@ static void all_retried(struct th_retry_all *a)
 void th_h_webhook_retry(struct th_api_req *r)
 {
     struct th_endpoint *ep = th_api_find_endpoint(r);
-    struct th_api_value none[1];
 
-    if (!ep)
-        return;
-    if (!th_api_decode(r, r->body, TH_LIT(""), NULL, 0, false, none)) {
-        th_api_fail_nomem(r);
-    } else if (r->error_count) {
-        th_api_fail_invalid(r);
-    } else {
+    if (ep && th_api_decode_nothing(r)) {
         r->op->retry_all = (struct th_retry_all){
             .ep = ep, .idem = r->idem, .render = render_all, .done = all_retried, .user = r};
         th_engine_retry_all(r->api->engine, &r->op->retry_all);
@@ -386,13 +379,9 @@ void th_h_webhook_retry(struct th_api_req *r)
 
 void th_h_retry(struct th_api_req *r)
 {
-    struct th_api_value none[1];
-
-    if (!th_api_decode(r, r->body, TH_LIT(""), NULL, 0, false, none))
-        th_api_fail_nomem(r);
-    else if (r->error_count)
-        th_api_fail_invalid(r);
-    else if (r->idem.given && !r->idem_first)
+    if (!th_api_decode_nothing(r))
+        return;
+    if (r->idem.given && !r->idem_first)
         th_api_fail_conflict(r, "");
     else
         find(r, retry_found);
