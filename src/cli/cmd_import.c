@@ -365,18 +365,13 @@ static int learn_dialect(struct import *m, struct th_json want, struct th_json h
     return TH_EXIT_OK;
 }
 
-/* Makes or changes the tenant itself. *have: the tenant as it was; raw.n == 0: it did not exist. */
-static int import_object(struct import *m, struct th_json want, struct th_json *have)
+/* Reads an object as the operator. *have: raw.n == 0 if it does not exist. */
+static int what_is_there(struct th_cli *cli, const char *path, struct th_json *have)
 {
-    struct th_cli *cli = m->cli;
-    const char *path = th_cli_path(cli, "/v1/tenants/%s", m->tenant), *names;
-    struct th_json now;
     struct th_answer answer;
-    struct th_span body;
-    unsigned n;
     int status;
 
-    *have = now = (struct th_json){0};
+    *have = (struct th_json){0};
     cli->acting_tenant = "default";
     status = th_cli_try(cli, "GET", path, (struct th_span){0}, NULL, &answer);
     if (status)
@@ -386,6 +381,20 @@ static int import_object(struct import *m, struct th_json want, struct th_json *
     else if (answer.status != 404)
         status = th_cli_refused(cli, &answer);
     th_answer_free(&answer);
+    return status;
+}
+
+/* Makes or changes the tenant itself. *have: the tenant as it was; raw.n == 0: it did not exist. */
+static int import_object(struct import *m, struct th_json want, struct th_json *have)
+{
+    struct th_cli *cli = m->cli;
+    const char *path = th_cli_path(cli, "/v1/tenants/%s", m->tenant), *names;
+    struct th_json now = {0};
+    struct th_span body;
+    unsigned n;
+    int status;
+
+    status = what_is_there(cli, path, have);
     if (status)
         return status;
     body = th_transfer_differing(cli, want, *have, &names, &n);
@@ -429,20 +438,11 @@ static int import_type(struct import *m, const struct th_node *node)
     struct th_json named = json_of(cli, node), want = without(cli, node, "type", "type"), have = {0};
     const char *name = th_cli_member(cli, named, "/type"),
                *path = th_cli_path(cli, "/v1/tenants/%s/event-types/%s", m->tenant, name), *names;
-    struct th_answer answer;
     struct th_span body;
     unsigned n;
     int status;
 
-    cli->acting_tenant = "default";
-    status = th_cli_try(cli, "GET", path, (struct th_span){0}, NULL, &answer);
-    if (status)
-        return status;
-    if (answer.status == 200)
-        have = (struct th_json){answer.json.type, {th_cli_text(cli, answer.json.raw), answer.json.raw.n}};
-    else if (answer.status != 404)
-        status = th_cli_refused(cli, &answer);
-    th_answer_free(&answer);
+    status = what_is_there(cli, path, &have);
     if (status)
         return status;
     body = th_transfer_differing(cli, want, have, &names, &n);
