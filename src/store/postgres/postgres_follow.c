@@ -108,18 +108,8 @@ static int add_row(struct th_follow *op, struct st_stmt *st, enum th_row_kind ki
 
     if (!r)
         return ST_NOMEM;
-    *r = (struct th_row){.kind = kind,
-                         .no = st_col_u64(st, 0),
-                         .tenant = st_col_u64(st, 1),
-                         .endpoint = st_col_u64(st, 2),
-                         .rev = st_col_u64(st, 3),
-                         .created = st_col_i64(st, 6),
-                         .updated = st_col_i64(st, 7),
-                         .until = st_col_i64(st, 8)};
-    for (int i = 0; i < TH_HEALTH_VALUES; i++)
-        r->health[i] = st_col_i64(st, 9 + i);
-    return th_arena_copy(&op->mem, st_col(st, 4), &r->id) &&
-                   th_arena_copy(&op->mem, st_col(st, 5), &r->settings)
+    *r = st_settings_row(st, kind);
+    return th_arena_copy(&op->mem, r->id, &r->id) && th_arena_copy(&op->mem, r->settings, &r->settings)
                ? ST_OK
                : ST_NOMEM;
 }
