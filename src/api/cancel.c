@@ -1,7 +1,6 @@
 /* Cancels deliveries that have not ended: those of an event, or one. */
 #include "api/cancel.h"
 #include "api/decode.h"
-#include "api/decode.h"
 #include "api/fail.h"
 #include "api/find.h"
 #include "api/handlers.h"

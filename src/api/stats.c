@@ -33,7 +33,6 @@ enum {
 /* Numbers of attempts: the day since 2026-01-01 << 40 | a counter without gaps (port/store.h). */
 #define DAY_SHIFT 40
 #define DAY_MS INT64_C(86400000)
-#define FIRST_DAY_MS INT64_C(1767225600000)
 
 struct bucket {
     uint32_t attempts, by[OUTCOMES];
@@ -200,16 +199,16 @@ static bool goes_on_up(struct th_api_stats *s, struct th_page *p)
     if (more && s->pages < MOST_PAGES)
         return true;
     if (s->is_cut || more) { /* all of the days behind it have been read */
-        int64_t next_day = FIRST_DAY_MS + (int64_t)(s->day + 1) * DAY_MS;
+        int64_t next_day = TH_NUMBERS_FROM_MS + (int64_t)(s->day + 1) * DAY_MS;
 
         complete_from(s, s->is_cut && s->edge_known && !more ? s->edge : next_day);
         return false;
     }
-    if (s->day == 0 || FIRST_DAY_MS + (int64_t)s->day * DAY_MS <= s->since)
+    if (s->day == 0 || TH_NUMBERS_FROM_MS + (int64_t)s->day * DAY_MS <= s->since)
         return false;
     p->after = --s->day << DAY_SHIFT;
     if (s->pages == MOST_PAGES)
-        complete_from(s, FIRST_DAY_MS + (int64_t)(s->day + 1) * DAY_MS);
+        complete_from(s, TH_NUMBERS_FROM_MS + (int64_t)(s->day + 1) * DAY_MS);
     return s->pages < MOST_PAGES;
 }
 

@@ -25,6 +25,8 @@
 #include "base/time.h"
 #include "port/transport.h"
 
+#define TH_NUMBERS_FROM_MS INT64_C(1767225600000) /* 2026-01-01, the first day of the numbers of hot rows */
+
 enum th_op_kind {
     TH_OP_ACCEPT,
     TH_OP_FANOUT,

@@ -2,12 +2,13 @@
 #ifndef TH_STORE_NUMBER_H
 #define TH_STORE_NUMBER_H
 #include "base/check.h"
+#include "port/store.h"
 #include <stdint.h>
 
 /** Day of a number: days since 2026-01-01, clamped to what 53 bits hold. */
 static inline uint64_t st_number_day(int64_t wall_ms)
 {
-    int64_t day = (wall_ms - INT64_C(1767225600000)) / 86400000;
+    int64_t day = (wall_ms - TH_NUMBERS_FROM_MS) / 86400000;
 
     if (day < 0)
         return 0;

@@ -13,11 +13,10 @@
 #define PAUSE_US 60000000
 #define STEP_US 10000
 #define DAY_MS INT64_C(86400000)
-#define EPOCH_MS INT64_C(1767225600000) /* 2026-01-01: numbers begin with the day since then (port/store.h) */
 
 static uint64_t first_number(int64_t at_ms)
 {
-    return at_ms > EPOCH_MS ? (uint64_t)((at_ms - EPOCH_MS) / DAY_MS) << 40 : 0;
+    return at_ms > TH_NUMBERS_FROM_MS ? (uint64_t)((at_ms - TH_NUMBERS_FROM_MS) / DAY_MS) << 40 : 0;
 }
 
 static void trimmed(struct th_op *op)
