@@ -26,6 +26,23 @@ export function patchOf(before, now) {
   return out;
 }
 
+/** What each type of authentication has: its name, and [member, label, kept secret]. */
+const ways = () => ({ basic: [w('User and password'), [['username', w('User')], ['password', w('Password'), true]]], api_key: [w('A key in a header'), [['header', w('Header')], ['value', w('Value'), true]]] });
+/** A merge patch of the authentication; undefined: nothing changes. Secrets that were shown as *** stay. */
+export function authPatch(before, now) {
+  if (!now.type) return before ? null : undefined;
+  if (before?.type !== now.type) return { type: now.type, ...Object.fromEntries(ways()[now.type][1].filter(([m]) => now[m]).map(([m]) => [m, now[m]])), ...(now.type === 'basic' ? { username: now.username ?? '', password: now.password ?? '' } : {}) };
+  const patch = patchOf(before, now);
+  return Object.keys(patch).length ? patch : undefined;
+}
+/** Chooses how requests show who sends them. */
+export const Authentication = ({ value, onChange, fault }) => html`<fieldset class="field"><legend class="lab">${w('Authentication')} <small>${w('beside the signature')}</small></legend>
+  <div class="pick"><${Field} id="au" label=${w('Requests carry')}><select id="au" value=${value.type ?? ''} onChange=${(e) => onChange({ ...value, type: e.target.value })}><option value="">${w('nothing more')}</option>${Object.entries(ways()).map(([type, [name]]) => html`<option value=${type}>${name}</option>`)}</select></${Field}>
+  ${value.type && (ways()[value.type]?.[1] ?? []).map(([m, label, secret]) => html`<${Field} id=${'au-' + m} label=${label}><input id=${'au-' + m} class="mono" type=${secret ? 'password' : 'text'} autocomplete="off" spellcheck="false" value=${value[m] ?? ''} onInput=${(e) => onChange({ ...value, [m]: e.target.value })} /></${Field}>`)}</div>
+  ${fault && html`<p class="hint bad" role="alert">${fault}</p>`}</fieldset>`;
+/** The same in one line, for a list of settings. */
+export const authText = (a) => `${ways()[a.type]?.[0] ?? a.type}: ${a.username ?? a.header ?? ''}`;
+
 /** Types of the catalogue in groups by their first name. */
 export const Picker = ({ dialect, chosen, onChange, fault }) => {
   const [other, setOther] = useState('');

@@ -15,6 +15,7 @@ struct th_api_list {
     bool next_shown;                    /* the shape has written it: the list cannot end earlier any more */
     unsigned ended; /* number of elements of a shape's list that ended because of its bytes; 0: it did not */
     bool values;    /* custom header values may be shown */
+    bool secrets;   /* what its authentication keeps secret may be shown */
     /* the settings of the endpoint that is being written, where they are not all in memory: th_api_list_fini */
     struct th_endpoint_spec whole;
     const struct th_endpoint *whole_of;

@@ -178,6 +178,11 @@ static inline bool th_api_request_may(const struct th_api_req *r, unsigned scope
 {
     return r->scopes & scope;
 }
+/** Whether it may see what is kept secret of an endpoint: keys that manage may, tokens of the portal only if they were made so. */
+static inline bool th_api_request_may_secrets(const struct th_api_req *r)
+{
+    return r->scopes & TH_SCOPE_MANAGE && (!r->by_portal || r->scopes & TH_SCOPE_SECRETS);
+}
 /** The address of the client, even behind trusted proxies. Valid as long as the request. */
 const struct th_addr *th_api_request_client(struct th_api_req *r);
 /** Whether the request has come by https: to us, or to a proxy that we trust. */

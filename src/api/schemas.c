@@ -84,11 +84,13 @@
 #define HEALTH_NAMES "{\"type\":\"string\",\"enum\":[\"active\",\"failing\",\"paused\",\"disabled\"]}"
 
 /* How bodies are written and sent. */
-#define WIRE_FIELDS ",\"payload_version\":" STR ",\"method\":" STR ",\"body_format\":" STR
+#define WIRE_FIELDS                                                                                          \
+    ",\"authentication\":" REF("Authentication") ",\"payload_version\":" STR ",\"method\":" STR              \
+                                                 ",\"body_format\":" STR
 #define SHORT_NULL(most) "{\"type\":[\"string\",\"null\"],\"maxLength\":" most "}"
 #define WIRE_SETTINGS                                                                                        \
-    ",\"payload_version\":" SHORT_NULL("10") ",\"method\":" SHORT_NULL("16") ",\"body_format\":" SHORT_NULL( \
-        "16")
+    ",\"authentication\":" OR_NULL(REF("Authentication")) ",\"payload_version\":" SHORT_NULL(                \
+        "10") ",\"method\":" SHORT_NULL("16") ",\"body_format\":" SHORT_NULL("16")
 
 #define WEBHOOK_FIELDS                                                                                       \
     "\"id\":" STR ",\"url\":" STR ",\"url_unicode\":" STR ",\"url_secret\":" BOOL                            \
@@ -144,6 +146,7 @@
                                                                                                            "atch")) ",\"ordering\":" OR_NULL(REF("Ordering")) \
                                                                                                            WIRE_SETTINGS
 
+#define LIMITED(most) "{\"type\":\"string\",\"maxLength\":" most "}"
 #define SECRET_NULL "{\"type\":[\"string\",\"null\"],\"minLength\":1,\"maxLength\":1024}"
 #define URL "{\"type\":\"string\",\"format\":\"uri\",\"maxLength\":2048}"
 #define KEY_FIELDS                                                                                           \
@@ -193,6 +196,10 @@ const struct th_api_schema th_api_schemas[] = {
     {"Ordering", "{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{\"key\":{\"type\":["
                  "\"string\",\"null\"],\"minLength\":1,\"maxLength\":512},\"max_wait\":{\"type\":[\"string\","
                  "\"null\"],\"pattern\":\"^[1-9][0-9]{0,8}[smhd]$\"}}}"},
+    {"Authentication", "{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{\"type\":{"
+                       "\"type\":\"string\",\"enum\":[\"basic\",\"api_key\"]},"
+                       "\"username\":" LIMITED("4096") ",\"password\":" LIMITED(
+                           "4096") ",\"header\":" LIMITED("128") ",\"value\":" LIMITED("4096") "}}"},
     {"Reenable", "{\"type\":\"string\",\"enum\":[\"by_hand\",\"on_test\"]}"},
     {"FirstAttempts",
      OBJECT("\"count\",\"failed\",\"failed_percent\"",

@@ -5,6 +5,7 @@
  * request's arena first, because the engine's object may be replaced before the change is made. The engine
  * judges what needs the dialect's rules (URL, types, header names, secret). */
 #include "api/webhook_spec.h"
+#include "api/authentication.h"
 #include "api/channels.h"
 #include "api/decode.h"
 #include "api/fault.h"
@@ -40,6 +41,7 @@ enum {
     F_VERSION,
     F_METHOD,
     F_FORMAT,
+    F_AUTHENTICATION,
     F_SECRET,
     F_PREVIOUS,
     F_PREVIOUS_END,
@@ -68,6 +70,7 @@ static const struct th_api_field spec_fields[F_COUNT] = {
     {"payload_version", TH_T_STRING, false, true, 10, 0, 0},
     {"method", TH_T_STRING, false, true, 16, 0, 0},
     {"body_format", TH_T_STRING, false, true, 16, 0, 0},
+    {"authentication", TH_T_OBJECT, false, true, 0, 0, 0},
     {"secret", TH_T_STRING, false, true, 1024, 0, 0},
     {"previous_secret", TH_T_STRING, false, true, 1024, 0, 0},
     {"previous_expires_at", TH_T_TIME, false, true, 0, 0, 0},
@@ -108,6 +111,10 @@ static bool copy_spec(struct th_api_req *r, const struct th_endpoint_spec *from,
         if (own)
             *own = *from->retry;
         to->retry = own;
+    }
+    if (ok && from->reach) {
+        to->reach = th_reach_copy(from->reach, &r->mem);
+        ok = to->reach != NULL;
     }
     to->events = events;
     to->headers = headers;
@@ -419,6 +426,24 @@ static bool take_retry(struct th_api_req *r, const struct th_api_value *v, struc
     return true;
 }
 
+/* How it is reached, in memory of the request. */
+static bool take_reach(struct th_api_req *r, const struct th_api_value *v, struct th_endpoint_spec *s)
+{
+    struct th_reach *reach = th_arena_get(&r->mem, sizeof *reach);
+
+    if (!reach)
+        return false;
+    *reach = s->reach ? *s->reach : (struct th_reach){.auth = {.kind = TH_AUTH_NONE}};
+    if (v[F_AUTHENTICATION].null)
+        reach->auth = (struct th_auth){.kind = TH_AUTH_NONE};
+    if (given(v, F_AUTHENTICATION) && v[F_AUTHENTICATION].json.type == TH_JSON_OBJECT &&
+        !th_api_authentication_read(r, pointer_to(r, F_AUTHENTICATION), v[F_AUTHENTICATION].json,
+                                    &reach->auth))
+        return false;
+    s->reach = th_reach_any(reach) ? reach : NULL;
+    return true;
+}
+
 /* Without white space: as it is exported, and shown. */
 static bool take_template(struct th_api_req *r, struct th_json v, struct th_span *out)
 {
@@ -448,6 +473,8 @@ static bool apply_objects(struct th_api_req *r, const struct th_api_value *v, bo
         !th_api_channels_read(r, pointer_to(r, F_CHANNELS), &v[F_CHANNELS], &s->channels))
         return false;
     if (v[F_RETRY].present && !take_retry(r, &v[F_RETRY], s))
+        return false;
+    if (v[F_AUTHENTICATION].present && !take_reach(r, v, s))
         return false;
     if (v[F_TEMPLATE].present && !take_template(r, v[F_TEMPLATE].json, &s->payload))
         return false;

@@ -4,6 +4,7 @@
  * Values of custom headers, and path and query of a URL that is secret, are shown only to keys that may read secrets;
  * others see "***". The secret appears only in the answer to the creation. */
 #include "api/webhook_view.h"
+#include "api/authentication.h"
 #include "api/channels.h"
 #include "api/list.h"
 #include "api/member.h"
@@ -36,6 +37,7 @@ static const enum th_field native[] = {
     TH_A_PAYLOAD_VERSION,
     TH_A_METHOD,
     TH_A_BODY_FORMAT,
+    TH_A_AUTHENTICATION,
     TH_A_TIMEOUT_SECONDS,
     TH_A_MAX_IN_FLIGHT,
     TH_A_RATE_LIMIT_PER_SECOND,
@@ -291,6 +293,14 @@ static bool write_ordering(const struct th_endpoint *ep, struct th_jw *w)
     return ep->spec.ordering.by;
 }
 
+static bool write_authentication(const struct th_api_list *l, const struct th_endpoint *ep, struct th_jw *w)
+{
+    if (!ep->spec.reach || !ep->spec.reach->auth.kind)
+        return false;
+    th_api_authentication_write(w, &ep->spec.reach->auth, l->secrets);
+    return true;
+}
+
 static bool write_secret(const struct th_api_list *l, struct th_jw *w)
 {
     if (l->secret.n)
@@ -372,6 +382,8 @@ static bool write_field(struct th_api_list *l, const struct th_endpoint *ep, enu
         if (ep->spec.form)
             th_jw_string(w, TH_LIT("form"));
         return ep->spec.form;
+    case TH_A_AUTHENTICATION:
+        return write_authentication(l, ep, w);
     case TH_A_PAYLOAD_VERSION:
         return write_version(ep, w);
     case TH_A_TIMEOUT_SECONDS:
@@ -440,7 +452,8 @@ void th_api_webhook_show(struct th_api_req *r, struct th_endpoint *ep, struct th
                             .endpoints = one,
                             .count = 1,
                             .secret = secret,
-                            .values = th_api_request_may(r, TH_SCOPE_MANAGE)};
+                            .values = th_api_request_may(r, TH_SCOPE_MANAGE),
+                            .secrets = th_api_request_may_secrets(r)};
     struct th_shape_source source = {endpoint_field, list_count, &l, NULL};
     enum th_shape_id id = created && th_api_request_shaped(r, TH_SHAPE_ENDPOINT_CREATED)
                               ? TH_SHAPE_ENDPOINT_CREATED

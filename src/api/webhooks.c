@@ -25,7 +25,8 @@
 
 static void write_webhooks_now(struct th_api_req *r)
 {
-    struct th_api_list l = {.r = r, .values = th_api_request_may(r, TH_SCOPE_MANAGE)};
+    struct th_api_list l = {
+        .r = r, .values = th_api_request_may(r, TH_SCOPE_MANAGE), .secrets = th_api_request_may_secrets(r)};
     struct th_tenant *t = r->tenant;
     struct th_endpoint **rows;
     struct th_jw w;

@@ -149,6 +149,7 @@ static const char *option_of(const struct th_cli *cli, const char *field)
                   {"events", "--event"},
                   {"channels", "--channel"},
                   {"ordering", "--order"},
+                  {"authentication", "--auth"},
                   {"payload_version", "--payload-version"},
                   {"eventTypes", "--event"},
                   {"event_types", "--type"},

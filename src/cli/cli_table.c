@@ -45,6 +45,7 @@
     {"--channel", "NAME", "send it only events with one of these channels; may be repeated; empty: all"}, \
     {"--order", "JSONPATH", "deliver events with one value of this one after the other: '$.data.order_id'; all: all events; empty: no order"}, \
     {"--order-wait", "TIME", "how long one that has failed holds up the next of its key, such as 1h; empty: until it has ended"}, \
+    {"--auth", "FILE", "how its requests show who sends them: JSON such as {\"type\": \"basic\", \"username\": \"u\", \"password\": \"p\"}; - is standard input; empty: nothing"}, \
     {"--set", "NAME=JSON", "any other field of the dialect, by its name on the wire; may be repeated"}, \
     DIALECT
 

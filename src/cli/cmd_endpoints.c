@@ -254,10 +254,11 @@ static void write_order(struct th_cli *cli, struct th_jw *w, struct th_json dial
     th_jw_end_object(w);
 }
 
-/* --template FILE, or "" for none. False after a message. */
-static bool write_template(struct th_cli *cli, struct th_jw *w, struct th_json dialect)
+/* JSON out of a file, or null for "". False after a message. */
+static bool write_json(struct th_cli *cli, struct th_jw *w, struct th_json dialect, const char *option,
+                       const char *native)
 {
-    const char *file = th_cli_option(cli, "--template");
+    const char *file = th_cli_option(cli, option);
     struct th_json_error where;
     struct th_json root;
     struct th_buf text;
@@ -265,7 +266,7 @@ static bool write_template(struct th_cli *cli, struct th_jw *w, struct th_json d
 
     if (!file)
         return true;
-    key_of(cli, w, dialect, "template");
+    key_of(cli, w, dialect, native);
     if (!*file) {
         th_jw_null(w);
         return true;
@@ -279,7 +280,7 @@ static bool write_template(struct th_cli *cli, struct th_jw *w, struct th_json d
     }
     if (ok)
         th_jw_raw(w, root.raw);
-    th_buf_fini(&text);
+    th_buf_wipe(&text);
     return ok;
 }
 
@@ -346,7 +347,9 @@ static bool write_endpoint(struct th_cli *cli, struct th_json dialect, const cha
         ok = write_number(cli, &w, dialect, numbers[i].option, numbers[i].native);
     ok = ok && write_pairs(cli, &w, dialect, "--metadata", "metadata") &&
          write_pairs(cli, &w, dialect, "--header", "headers");
-    ok = ok && write_template(cli, &w, dialect) && write_retry(cli, &w, dialect);
+    ok = ok && write_json(cli, &w, dialect, "--template", "template") &&
+         write_json(cli, &w, dialect, "--auth", "authentication");
+    ok = ok && write_retry(cli, &w, dialect);
     ok = ok && write_fields(cli, &w) && write_secret(cli, &w, dialect);
     th_jw_end_object(&w);
     return ok;

@@ -12,6 +12,7 @@
 #include "core/jsonpath/payload.h"
 #include "core/limits.h"
 #include "core/pubid.h"
+#include "core/reach.h"
 #include "core/retry.h"
 #include "core/retry_own.h"
 #include "core/roles.h"
@@ -233,6 +234,7 @@ struct th_endpoint_spec {
     /* names, one per line: of an event one has to be among them; n == 0: it wants all events */
     struct th_span channels;
     struct th_ordering ordering;
+    const struct th_reach *reach; /* NULL: nothing is set of how it is reached */
 };
 
 struct th_secret {

@@ -5,7 +5,7 @@ import { Confirm, Crumbs, EndpointState, Failed, Headers, Id, Live, Note, Req, T
 import { filter, go, to } from '../route.js';
 import { DeliveryTable, remember, useDeliveries } from '../rows.js';
 import { trouble } from './overview.js';
-import { Secrets, Test } from '../endpoint-parts.js';
+import { Secrets, Test, authText } from '../endpoint-parts.js';
 import { VerifyCode } from '../verify.js';
 import { HealthChart, ranges } from '../charts.js';
 
@@ -19,6 +19,7 @@ const Settings = ({ w, dialect, id, tenant }) => {
     <dt>Dialect</dt><dd>${dialect ? html`<a class="inline" href=${to('settings/dialects/' + dialect.name)}>${dialect.name}</a>` : '…'}${w.signature_variant ? `, signature ${w.signature_variant}` : ''}</dd>
     ${Array.isArray(planned) && html`<dt>Schedule</dt><dd>${planned.length + 1} attempts in ${span(total * 1000)}<span class="sub">the dialect’s</span></dd>`}
     <dt>Time-out</dt><dd>${own(w.timeout_seconds, `${w.timeout_seconds} s`, dialect?.timeout?.total)}</dd><dt>In flight</dt><dd>${w.max_in_flight} at most</dd><dt>Rate</dt><dd>${w.rate_limit_per_second ? `${w.rate_limit_per_second} a second at most` : 'no limit'}</dd>
+    ${w.authentication && html`<dt>Authentication</dt><dd>${plain(authText(w.authentication))}</dd>`}
     <dt>Headers</dt><dd>${Object.keys(w.headers ?? {}).length ? html`<${Headers} headers=${Object.fromEntries(Object.keys(w.headers).map((k) => [k, '***']))} />` : 'none'}</dd>
     <dt>Metadata</dt><dd>${Object.entries(w.metadata ?? {}).map(([k, v]) => html`<code>${plain(k)}=${plain(v)}</code> `)}${!Object.keys(w.metadata ?? {}).length && 'none'}</dd>
     ${Object.entries(w.options ?? {}).map(([k, v]) => html`<dt>${plain(k)}</dt><dd>${v ? 'yes' : 'no'}</dd>`)}

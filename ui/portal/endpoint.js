@@ -1,10 +1,10 @@
 /* One endpoint, for its owner: how it does, settings, secrets, a test, sending again, and the code for its receiver. */
-import { html, num, plain, useEffect, useState } from '../base.js';
+import { html, num, plain, useEffect, useState, w as word } from '../base.js';
 import { call, can, query, session, useLoad } from '../api.js';
 import { Confirm, Crumbs, EndpointState, Failed, Headers, Id, Live, Note, Time, toast, urlParts } from '../parts.js';
 import { filter, go, to } from '../route.js';
 import { DeliveryTable, remember, useDeliveries } from '../rows.js';
-import { Secrets, Test } from '../endpoint-parts.js';
+import { Secrets, Test, authText } from '../endpoint-parts.js';
 import { VerifyCode } from '../verify.js';
 import { trouble, waiting } from './health.js';
 import { Replay } from './replay.js';
@@ -16,6 +16,7 @@ const Settings = ({ w, id }) => html`<section class="panel" aria-labelledby="set
   <dt>${t('events')}</dt><dd>${w.events?.length ? w.events.map((e) => html`<span class="chip">${plain(e)}</span> `) : t('all_events')}</dd>
   ${w.filter && html`<dt>${t('filter')}</dt><dd><code>${plain(w.filter)}</code></dd>`}
   <dt>${t('timeout')}</dt><dd>${w.timeout_seconds} s</dd><dt>${t('rate')}</dt><dd>${w.rate_limit_per_second ? t('a_second', { n: num(w.rate_limit_per_second) }) : t('no_limit')}</dd>
+  ${w.authentication && html`<dt>${word('Authentication')}</dt><dd>${plain(authText(w.authentication))}</dd>`}
   <dt>${t('headers')}</dt><dd>${Object.keys(w.headers ?? {}).length ? html`<${Headers} headers=${Object.fromEntries(Object.keys(w.headers).map((k) => [k, '***']))} />` : t('none')}</dd>
   <dt>${t('made')}</dt><dd><${Time} at=${w.created_at} /></dd><dt>${t('changed')}</dt><dd><${Time} at=${w.updated_at} /></dd><dt>${t('id')}</dt><dd><${Id} id=${id} /></dd></dl></div></section>`;
 

@@ -236,6 +236,37 @@ static void check_template(struct th_change *c)
     th_arena_fini(&mem);
 }
 
+static bool in_headers(const struct th_endpoint_spec *spec, struct th_span name)
+{
+    for (unsigned i = 0; i < spec->header_count; i++)
+        if (th_span_ieq(spec->headers[i].name, name))
+            return true;
+    return false;
+}
+
+/* Its header is judged as one that the user sets. */
+static void check_authentication(const struct th_dialect *d, struct th_change *c)
+{
+    const struct th_endpoint_spec *spec = &c->endpoint_put.spec;
+    const struct th_auth *auth = spec->reach ? &spec->reach->auth : NULL;
+    unsigned owned_count;
+    const struct th_span *owned = th_dialect_owned_headers(d, &owned_count);
+    const char *field, *why = NULL;
+
+    if (!auth || !auth->kind)
+        return;
+    field = auth->kind == TH_AUTH_API_KEY ? "authentication/header" : "authentication";
+    if (th_guard_header(th_auth_header(auth), TH_LIT("x"), owned, owned_count, &why))
+        refuse(c, field,
+               auth->kind != TH_AUTH_API_KEY ? "needs the header Authorization, which the dialect sets"
+                                             : why);
+    else if (in_headers(spec, th_auth_header(auth)))
+        refuse(c, field, "sets a header that stands in the endpoint's headers, too: take it away there");
+    if (auth->kind == TH_AUTH_API_KEY &&
+        th_guard_header(TH_LIT("X-Key"), auth->secret, NULL, 0, &why) == TH_INVALID)
+        refuse(c, "authentication/value", why);
+}
+
 static void check_retry(const struct th_rules *rules, struct th_change *c)
 {
     struct th_retry_fault fault;
@@ -368,5 +399,6 @@ bool th_check_spec(struct th_engine *e, const struct th_tenant *t, struct th_cha
     check_retry(&v->rules, c);
     check_ordering(c);
     check_template(c);
+    check_authentication(d, c);
     return c->error_count == 0;
 }

@@ -42,6 +42,8 @@ static bool masked_lines(const struct th_endpoint_spec *spec, struct th_buf *out
         th_buf_span(out, spec->headers[i].name);
         th_buf_str(out, ": ***\r\n");
     }
+    if (spec->reach)
+        th_auth_line(&spec->reach->auth, true, out);
     return !out->failed;
 }
 

@@ -222,7 +222,22 @@ static bool write_url(struct th_engine *e, const struct th_endpoint *ep, struct 
     return true;
 }
 
-/* Only consent is kept: what is not consent is asked for again after a start. */
+static bool write_reach(struct th_engine *e, const struct th_endpoint *ep, const struct th_endpoint_spec *s,
+                        struct th_jw *w)
+{
+    struct th_buf plain;
+    struct th_jw inner;
+    bool ok;
+
+    th_buf_init(&plain, TH_MAX_SPEC_BYTES);
+    inner = th_jw(&plain);
+    th_reach_write(s->reach, &inner);
+    ok = !plain.failed &&
+         write_encrypted(e, ep, TH_ENCRYPTED_NO_REACH, TH_LIT("reach_sealed"), th_buf_view(&plain), w);
+    th_buf_wipe(&plain);
+    return ok;
+}
+
 static void write_ordering(const struct th_ordering *o, struct th_jw *w)
 {
     if (!o->by)
@@ -238,6 +253,7 @@ static void write_ordering(const struct th_ordering *o, struct th_jw *w)
     th_jw_end_object(w);
 }
 
+/* Only consent is kept: what is not consent is asked for again after a start. */
 static void write_consent(const struct th_endpoint *ep, struct th_jw *w)
 {
     if (ep->consent.state != TH_CONSENT_ALLOWED)
@@ -275,6 +291,8 @@ static enum th_error write_spec(struct th_engine *e, const struct th_endpoint *e
     th_jw_key(&w, TH_LIT("metadata"));
     th_jw_raw(&w, s->metadata.n ? s->metadata : TH_LIT("{}"));
     if (s->header_count && !write_headers(e, ep, s, &w))
+        return out->failed ? out->failed : TH_NOMEM;
+    if (s->reach && !write_reach(e, ep, s, &w))
         return out->failed ? out->failed : TH_NOMEM;
     th_jw_key(&w, TH_LIT("timeout_ms"));
     th_jw_u64(&w, s->timeout_ms);
@@ -378,6 +396,7 @@ static int64_t read_i64(struct th_json root, struct th_span name)
 const struct th_encrypted_member th_blob_encrypted_members[TH_ENCRYPTED_MEMBERS] = {
     {{"headers_sealed", 14}, TH_ENCRYPTED_NO_HEADERS},
     {{"url_sealed", 10}, TH_ENCRYPTED_NO_URL},
+    {{"reach_sealed", 12}, TH_ENCRYPTED_NO_REACH},
 };
 
 enum th_error th_blob_member_is_encrypted(struct th_json root, struct th_span name, struct th_json *member,
@@ -465,6 +484,31 @@ end:
     th_buf_fini(&encrypted);
     th_buf_wipe(&plain);
     th_buf_wipe(&text);
+    return error;
+}
+
+static enum th_error read_reach(struct th_engine *e, const struct th_endpoint *ep, struct th_json root,
+                                struct th_arena *mem, struct th_endpoint_spec *out)
+{
+    struct th_reach *reach;
+    struct th_buf encrypted, plain;
+    struct th_json v;
+    enum th_error error = th_blob_member_is_encrypted(root, TH_LIT("reach_sealed"), &v, &encrypted);
+
+    th_buf_init(&plain, TH_MAX_SPEC_BYTES);
+    if (error) {
+        error = error == TH_NOT_FOUND ? TH_OK : error;
+    } else if (!th_engine_decrypt(e, ep->tenant->no, ep->no, TH_ENCRYPTED_NO_REACH, th_buf_view(&encrypted),
+                                  &plain) ||
+               th_json_parse(th_buf_view(&plain), 4, &v, NULL)) {
+        error = plain.failed ? plain.failed : TH_CORRUPT;
+    } else {
+        reach = th_arena_get(mem, sizeof *reach);
+        out->reach = reach;
+        error = reach ? th_reach_read(v, mem, reach) : TH_NOMEM;
+    }
+    th_buf_fini(&encrypted);
+    th_buf_wipe(&plain);
     return error;
 }
 
@@ -589,6 +633,8 @@ enum th_error th_blob_read_spec(struct th_engine *e, struct th_endpoint *ep, str
                                           .origin = (uint64_t)read_i64(v, TH_LIT("origin")),
                                           .rate = (uint32_t)read_i64(v, TH_LIT("rate"))};
     error = read_retry(root, mem, out);
+    if (!error)
+        error = read_reach(e, ep, root, mem, out);
     if (!error)
         error = read_texts(root, mem, out);
     return error ? error : read_headers(e, ep, root, mem, out);

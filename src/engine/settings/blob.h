@@ -42,7 +42,8 @@ bool th_engine_decrypt_with(const uint8_t key[32], uint64_t tenant, uint64_t end
 /* The encrypted members of an endpoint's settings; these numbers take the place of a secret's number. */
 #define TH_ENCRYPTED_NO_HEADERS 0
 #define TH_ENCRYPTED_NO_URL UINT64_MAX
-#define TH_ENCRYPTED_MEMBERS 2
+#define TH_ENCRYPTED_NO_REACH (UINT64_MAX - 1)
+#define TH_ENCRYPTED_MEMBERS 3
 
 extern const struct th_encrypted_member {
     struct th_span name;

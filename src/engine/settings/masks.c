@@ -1,5 +1,5 @@
-/* What the answers of an endpoint may not show: its secrets in every form, the values of its custom headers, and its URL's
- * path and query where that is a credential. They are masked before an answer is stored.
+/* What the answers of an endpoint may not show: its secrets in every form, the values of its custom headers and of its
+ * authentication, and its URL's path and query where that is a credential. They are masked before an answer is stored.
  *
  * Why a secret that has been ended still counts: whoever ended it did so because it was known to too many, and the
  * receiver's debug page goes on showing it.
@@ -35,7 +35,7 @@ enum th_error th_mask_secret(struct th_engine *e, const struct th_dialect *d, st
 
 static void needles_of(const struct th_endpoint_run *run, struct th_needles *needles)
 {
-    struct th_span lines = run->custom;
+    struct th_span lines = run->lines;
     struct th_header h;
 
     th_needles_init(needles);
@@ -50,7 +50,7 @@ enum th_error th_mask_run(struct th_engine *e, struct th_endpoint_run *run)
     struct th_needles needles;
     enum th_error error = TH_OK;
 
-    if (!run->spec.header_count && !th_mask_url_is_secret(&run->spec))
+    if (!run->spec.header_count && !run->spec.reach && !th_mask_url_is_secret(&run->spec))
         return TH_OK;
     needles_of(run, &needles);
     run->many_masked = needles.count > MASK_KEPT;

@@ -32,11 +32,13 @@ struct th_endpoint_run {
         struct th_addr addr;
     } url;
     struct th_span custom;        /* finished custom header lines; the headers of the spec point into it */
+    struct th_span lines;         /* the same with the line of its authentication behind them */
     const struct th_wanted *want; /* subscriptions of an endpoint with much text; else NULL */
     unsigned variant;
-    struct th_mask *mask; /* of the custom headers' values and of a secret URL; NULL: none, or many_masked */
-    bool many_masked;     /* so many values that the mask is made only when there is an answer */
-    struct th_span id;    /* public id text */
+    struct th_mask *
+        mask; /* of the custom headers' values, its authentication and a secret URL; NULL: none, or many_masked */
+    bool many_masked;                 /* so many values that the mask is made only when there is an answer */
+    struct th_span id;                /* public id text */
     const struct th_jsonpath *filter; /* NULL: none */
     const struct th_payload *payload; /* template of the body; NULL: none */
     const struct th_jsonpath *order;  /* of its ordering key; NULL: none */

@@ -62,12 +62,31 @@ static size_t line_bytes(const struct th_endpoint_spec *s)
     return n;
 }
 
+/* At most: in Basic three bytes become four. */
+static size_t auth_bytes(const struct th_endpoint_spec *s)
+{
+    return s->reach ? 64 + 2 * (s->reach->auth.name.n + s->reach->auth.secret.n) : 0;
+}
+
 /* ---- copying ---- */
+
+/* Behind the custom ones; `room` bytes are left there. */
+static bool add_auth(struct th_endpoint_run *run, const struct th_endpoint_spec *from, char *at, size_t room)
+{
+    struct th_buf line = {.p = at, .cap = room, .max = room};
+
+    run->lines = run->custom;
+    if (!from->reach)
+        return true;
+    th_auth_line(&from->reach->auth, false, &line);
+    run->lines.n += line.n;
+    return !line.failed;
+}
 
 static bool copy_lines(struct th_endpoint_run *run, const struct th_endpoint_spec *from, struct th_arena *mem)
 {
     struct th_header *headers = th_arena_get(mem, from->header_count * sizeof *headers);
-    char *lines = th_arena_get(&run->mem, line_bytes(from)), *at = lines;
+    char *lines = th_arena_get(&run->mem, line_bytes(from) + auth_bytes(from)), *at = lines;
 
     if (!headers || !lines)
         return false;
@@ -81,7 +100,7 @@ static bool copy_lines(struct th_endpoint_run *run, const struct th_endpoint_spe
     }
     run->spec.headers = headers;
     run->custom = th_span(lines, (size_t)(at - lines));
-    return true;
+    return add_auth(run, from, at, auth_bytes(from));
 }
 
 bool th_texts_line_next(struct th_span *lines, struct th_header *out)
@@ -206,7 +225,10 @@ static bool copy_parted(struct th_endpoint_run *run, const struct th_endpoint_sp
 {
     run->all = old->all;
     run->want = want_copy(&run->mem, old->want, from->event_count);
-    return run->want && copy_url(run, from, url) && th_arena_copy(&run->mem, old->custom, &run->custom);
+    if (!run->want || !copy_url(run, from, url) || !th_arena_copy(&run->mem, old->lines, &run->lines))
+        return false;
+    run->custom = th_span(run->lines.p, old->custom.n);
+    return true;
 }
 
 static size_t retry_bytes(const struct th_endpoint_spec *from)
@@ -225,6 +247,12 @@ static bool copy_retry(struct th_endpoint_run *run, const struct th_endpoint_spe
         *own = *from->retry;
     run->spec.retry = own;
     return own != NULL;
+}
+
+static bool copy_reach(struct th_endpoint_run *run, const struct th_endpoint_spec *from)
+{
+    run->spec.reach = th_reach_copy(from->reach, &run->mem);
+    return run->spec.reach || !from->reach;
 }
 
 /* In memory of its own until it is known how large it is. */
@@ -271,12 +299,13 @@ static enum th_error copy_run(struct th_engine *e, struct th_endpoint_run *run,
 {
     size_t headers = from->header_count * sizeof(struct th_header),
            spans = from->event_count * sizeof(struct th_span),
-           lines = from->text_rev ? old->custom.n + 1 : line_bytes(from),
+           lines = from->text_rev ? old->lines.n + 1 : line_bytes(from) + auth_bytes(from),
            texts = from->text_rev ? 0 : rounded(spans) + rounded(text_bytes(from)) + rounded(headers),
            compiled = (programs->filter ? rounded(th_jsonpath_size(programs->filter)) : 0) +
                       (programs->order ? rounded(th_jsonpath_size(programs->order)) : 0) +
                       (programs->payload ? rounded(th_payload_size(programs->payload)) : 0),
-           kept = rounded(lines) + rounded(url_bytes(from, url)) + compiled + retry_bytes(from) + ID_ROOM;
+           kept = rounded(lines) + rounded(url_bytes(from, url)) + compiled + retry_bytes(from) +
+                  rounded(th_reach_size(from->reach)) + ID_ROOM;
     bool large = from->text_rev || texts > TEXT_KEPT;
     struct th_arena *mem = large ? &run->text : &run->mem;
 
@@ -285,7 +314,7 @@ static enum th_error copy_run(struct th_engine *e, struct th_endpoint_run *run,
     run->spec = *from;
     if (!th_arena_reserve(&run->mem, kept + (large ? rounded(want_bytes(from->event_count)) : texts)))
         return TH_NOMEM;
-    if (!copy_programs(run, programs) || !copy_retry(run, from))
+    if (!copy_programs(run, programs) || !copy_retry(run, from) || !copy_reach(run, from))
         return TH_NOMEM;
     if (from->text_rev)
         return copy_parted(run, from, url, old) ? TH_OK : TH_NOMEM;
@@ -369,7 +398,7 @@ enum th_error th_engine_spec(struct th_engine *e, const struct th_endpoint *ep, 
     if (!headers)
         return TH_NOMEM;
     out->headers = headers;
-    while (th_texts_line_next(&lines, headers))
+    while (th_texts_line_next(&lines, headers)) /* custom ones alone */
         headers++;
     th_buf_init(&settings, 2 * TH_MAX_SPEC_BYTES);
     error = e->options.store->vt->endpoint_settings(e->options.store, ep->no, out->text_rev, &settings);

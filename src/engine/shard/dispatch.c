@@ -76,7 +76,7 @@ static void fill_render(struct th_attempt *a, struct th_render *r, const struct 
                             .options = a->run->spec.options,
                             .form = a->run->spec.form,
                             .keys = keys,
-                            .custom = a->run->custom,
+                            .custom = a->run->lines,
                             .sequence = a->row.order ? a->row.no : 0,
                             .skipped = a->row.order ? th_sched_skipped(a->e->sched, a->row.no) : 0};
     r->key_count = th_secrets_active(&a->ep->pub, a->e->now.wall.ms, keys);
