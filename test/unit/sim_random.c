@@ -340,8 +340,13 @@ static void do_crash(struct world *w)
         (void)th_store_memory_step(w->s->memory, sim_below(w->s, 8)); /* durable, and never told */
     sim_crash(w->s);
     w->crashes++;
-    while (th_map_next(&w->seen, &i, &no, &v))
-        ((struct seen *)v)->crashed = true;
+    while (th_map_next(&w->seen, &i, &no, &v)) {
+        struct seen *d = v;
+
+        d->crashed = true;
+        if (w->wall_moved) /* a loaded one waits by elapsed time: its first request may be behind it */
+            d->deliver_at = 0;
+    }
     if (w->wall_moved)
         loosen(w);
     w->wall_moved = false;
