@@ -65,10 +65,11 @@ class Server:
         env = clean_env(self.env)
         if self.admin_key is not None:
             env["TENTERHOOK_ADMIN_KEY"] = self.admin_key
-        self.port, self._eof = None, False
-        self.process = subprocess.Popen(self.command(), env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                        stderr=subprocess.STDOUT, text=True, errors="replace",
-                                        process_group=0 if self.own_group else None)
+        process = subprocess.Popen(self.command(), env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                   stderr=subprocess.STDOUT, text=True, errors="replace",
+                                   process_group=0 if self.own_group else None)
+        with self._lines:  # at once: the reader of the process before may meet its end only now, which is not this one's
+            self.process, self.port, self._eof = process, None, False
         threading.Thread(target=self._read, args=(self.process,), daemon=True).start()
 
     def start(self, timeout_s=60):
