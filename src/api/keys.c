@@ -16,6 +16,7 @@
 #include "api/read.h"
 #include "api/reply.h"
 #include "api/request.h"
+#include "api/scopes.h"
 #include "api/state.h"
 #include "base/alloc.h"
 #include "base/enc.h"
@@ -25,10 +26,7 @@
 #include <limits.h>
 #include <stdio.h>
 
-static const struct {
-    const char *name;
-    unsigned bit;
-} scopes[] = {
+static const struct th_api_scope scopes[] = {
     {"events:publish", TH_SCOPE_PUBLISH},
     {"webhooks:read", TH_SCOPE_READ},
     {"answers:read", TH_SCOPE_ANSWERS},
@@ -52,11 +50,7 @@ static void write_key(struct th_api_req *r, struct th_jw *w, const struct th_key
         th_api_member_str(w, "name", k->note);
     } else {
         th_jw_key(w, TH_LIT("scopes"));
-        th_jw_array(w);
-        for (size_t i = 0; i < SCOPES; i++)
-            if (k->scopes & scopes[i].bit)
-                th_jw_string(w, th_str(scopes[i].name));
-        th_jw_end_array(w);
+        th_api_scopes_write(w, k->scopes, scopes, SCOPES);
         th_api_member_str(w, "description", k->note);
     }
     th_api_member_time(w, "created_at", k->created.ms);
@@ -166,26 +160,6 @@ static void end_key(struct th_api_req *r, uint64_t no, enum th_role role)
 
 /* ---- of tenants ---- */
 
-static void read_scopes(struct th_api_req *r, const struct th_api_value *v, unsigned *out)
-{
-    *out = 0;
-    if (v->strings && v->count == 0)
-        th_api_fault(r, TH_LIT("/scopes"), "needs at least one scope");
-    for (unsigned i = 0; v->strings && i < v->count; i++) {
-        char pointer[32];
-        size_t k;
-        for (k = 0; k < SCOPES && !th_span_is(v->strings[i], scopes[k].name); k++)
-            ;
-        if (k < SCOPES) {
-            *out |= scopes[k].bit;
-            continue;
-        }
-        snprintf(pointer, sizeof pointer, "/scopes/%u", i);
-        th_api_fault(r, th_str(pointer),
-                     "must be one of events:publish, webhooks:read, answers:read, webhooks:manage");
-    }
-}
-
 void th_h_key_add(struct th_api_req *r)
 {
     static const struct th_api_field fields[] = {
@@ -203,7 +177,8 @@ void th_h_key_add(struct th_api_req *r)
         th_api_fail_nomem(r);
         return;
     }
-    read_scopes(r, &v[0], &bits);
+    th_api_scopes_read(r, &v[0], scopes, SCOPES,
+                       "must be one of events:publish, webhooks:read, answers:read, webhooks:manage", &bits);
     check_end(r, &v[2]);
     if (r->error_count) {
         th_api_fail_invalid(r);

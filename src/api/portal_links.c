@@ -19,6 +19,7 @@
 #include "api/read.h"
 #include "api/reply.h"
 #include "api/request.h"
+#include "api/scopes.h"
 #include "api/state.h"
 #include "base/alloc.h"
 #include <stdio.h>
@@ -26,10 +27,7 @@
 #define LIFE_S (12 * 3600) /* longest life of a token, however much it is used */
 #define WAIT_S 900         /* how long a link waits, unless the request says otherwise */
 
-static const struct {
-    const char *name;
-    unsigned bits;
-} scopes[] = {
+static const struct th_api_scope scopes[] = {
     {"webhooks:read", TH_SCOPE_READ | TH_SCOPE_ANSWERS},
     {"webhooks:manage", TH_SCOPE_READ | TH_SCOPE_ANSWERS | TH_SCOPE_MANAGE},
     {"webhooks:secrets", TH_SCOPE_READ | TH_SCOPE_ANSWERS | TH_SCOPE_MANAGE | TH_SCOPE_SECRETS},
@@ -41,11 +39,7 @@ static const struct {
 static void write_scopes(struct th_jw *w, unsigned bits)
 {
     th_jw_key(w, TH_LIT("scopes"));
-    th_jw_array(w);
-    for (size_t i = 0; i < SCOPES; i++)
-        if ((bits & scopes[i].bits) == scopes[i].bits)
-            th_jw_string(w, th_str(scopes[i].name));
-    th_jw_end_array(w);
+    th_api_scopes_write(w, bits, scopes, SCOPES);
 }
 
 /* The object stays open for more. */
@@ -105,25 +99,6 @@ static void send_session(struct th_api_req *r, const struct th_api_portal *p, co
 }
 
 /* ---- making a link ---- */
-
-static void read_scopes(struct th_api_req *r, const struct th_api_value *v, unsigned *out)
-{
-    *out = 0;
-    if (v->strings && v->count == 0)
-        th_api_fault(r, TH_LIT("/scopes"), "needs at least one scope");
-    for (unsigned i = 0; v->strings && i < v->count; i++) {
-        char pointer[32];
-        size_t k;
-        for (k = 0; k < SCOPES && !th_span_is(v->strings[i], scopes[k].name); k++)
-            ;
-        if (k < SCOPES) {
-            *out |= scopes[k].bits;
-            continue;
-        }
-        snprintf(pointer, sizeof pointer, "/scopes/%u", i);
-        th_api_fault(r, th_str(pointer), "must be one of webhooks:read, webhooks:manage, webhooks:secrets");
-    }
-}
 
 /* Scheme, host and port of an address, as they are written; n == 0: it is none. */
 static struct th_span origin_of(struct th_span url)
@@ -240,7 +215,8 @@ void th_h_portal_link_add(struct th_api_req *r)
     th_buf_init(&theme, TH_API_THEME_MAX);
     if (!th_api_decode(r, r->body, TH_LIT(""), fields, 4, false, v))
         goto nomem;
-    read_scopes(r, &v[0], &spec.scopes);
+    th_api_scopes_read(r, &v[0], scopes, SCOPES,
+                       "must be one of webhooks:read, webhooks:manage, webhooks:secrets", &spec.scopes);
     check_return(r, &v[3]);
     if (v[2].present && !v[2].bad && !th_api_portal_theme(r, v[2].json, &theme))
         goto nomem;
