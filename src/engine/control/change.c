@@ -20,6 +20,7 @@
 #include "engine/settings/secrets.h"
 #include "engine/settings/settings.h"
 #include "engine/state.h"
+#include <stdarg.h>
 #include <stdio.h>
 
 void th_engine_change(struct th_engine *e, struct th_change *c)
@@ -123,6 +124,18 @@ void th_change_fail(struct change_impl *i, enum th_change_result result, const c
 {
     snprintf(i->c->detail, sizeof i->c->detail, "%s", detail);
     th_change_finish(i, result);
+}
+
+void th_change_fault(struct change_impl *i, const char *field, const char *format, ...)
+{
+    struct th_field_error *f = &i->c->errors[0];
+    va_list args;
+
+    i->c->error_count = 1;
+    snprintf(f->field, sizeof f->field, "%s", field);
+    va_start(args, format);
+    vsnprintf(f->detail, sizeof f->detail, format, args);
+    va_end(args);
 }
 
 void th_change_limited(struct change_impl *i, enum th_limit limit)

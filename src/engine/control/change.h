@@ -57,6 +57,9 @@ void th_change_enter(struct change_impl *i, enum th_change_state state);
 void th_change_finish(struct change_impl *i, enum th_change_result result);
 /** Ends the change because a limit of the tenant is reached; i->c->detail says which. */
 void th_change_limited(struct change_impl *i, enum th_limit limit);
+/** Notes as the change's one fault that this member is wrong; both texts are copied. It does not end the change. */
+void th_change_fault(struct change_impl *i, const char *field, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 /** Ends the change with a detail for people, which is copied. */
 void th_change_fail(struct change_impl *i, enum th_change_result result, const char *detail);
 void th_change_no_memory(struct change_impl *i);

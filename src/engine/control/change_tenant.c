@@ -20,20 +20,18 @@
 #define RETENTION_LEAST_S 3600
 
 /* Within the installation's bounds. */
-static bool retention_fits(const struct th_engine *e, struct th_change *c)
+static bool retention_fits(struct change_impl *i)
 {
-    int64_t s = c->tenant_put.retention_s, most_s = e->options.retention_ms / 1000;
+    int64_t s = i->c->tenant_put.retention_s, most_s = i->e->options.retention_ms / 1000;
 
-    if (!c->tenant_put.retention_given || !s || (s >= RETENTION_LEAST_S && (!most_s || s <= most_s)))
+    if (!i->c->tenant_put.retention_given || !s || (s >= RETENTION_LEAST_S && (!most_s || s <= most_s)))
         return true;
-    c->error_count = 1;
-    snprintf(c->errors[0].field, sizeof c->errors[0].field, "retention_seconds");
     if (most_s)
-        snprintf(c->errors[0].detail, sizeof c->errors[0].detail,
-                 "must be from %d to %lld, for which the installation keeps all events", RETENTION_LEAST_S,
-                 (long long)most_s);
+        th_change_fault(i, "retention_seconds",
+                        "must be from %d to %lld, for which the installation keeps all events",
+                        RETENTION_LEAST_S, (long long)most_s);
     else
-        snprintf(c->errors[0].detail, sizeof c->errors[0].detail, "must be at least %d", RETENTION_LEAST_S);
+        th_change_fault(i, "retention_seconds", "must be at least %d", RETENTION_LEAST_S);
     return false;
 }
 
@@ -55,14 +53,11 @@ void th_change_begin_tenant_put(struct change_impl *i)
     bool ok;
 
     if (!th_engine_dialect(e, dialect)) {
-        c->error_count = 1;
-        snprintf(c->errors[0].field, sizeof c->errors[0].field, "dialect");
-        snprintf(c->errors[0].detail, sizeof c->errors[0].detail,
-                 "no dialect of this name is loaded; the list of dialects names them");
+        th_change_fault(i, "dialect", "no dialect of this name is loaded; the list of dialects names them");
         th_change_finish(i, TH_CH_INVALID);
         return;
     }
-    if (!retention_fits(e, c)) {
+    if (!retention_fits(i)) {
         th_change_finish(i, TH_CH_INVALID);
         return;
     }

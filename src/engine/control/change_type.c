@@ -44,15 +44,6 @@ static void keep(struct th_change *c, const struct th_event_type *old, struct th
     }
 }
 
-static void invalid(struct change_impl *i, const char *field, const char *detail)
-{
-    struct th_field_error *f = &i->c->errors[0];
-
-    i->c->error_count = 1;
-    snprintf(f->field, sizeof f->field, "%s", field);
-    snprintf(f->detail, sizeof f->detail, "%s", detail);
-}
-
 /* Every version of before is there, and is made as before. */
 static bool keeps_versions(struct change_impl *i, const struct th_event_type *old,
                            const struct th_event_type *now)
@@ -67,10 +58,11 @@ static bool keeps_versions(struct change_impl *i, const struct th_event_type *ol
         if (at == now->version_count || now->versions[at].version != v->version ||
             (n && !th_span_eq(now->versions[at].text, v->text)) ||
             (n && now->versions[at - 1].version != old->versions[n - 1].version)) {
-            invalid(i, "versions",
-                    "a version that is stored stays as it is, since deliveries have been made by it: put "
-                    "newer ones in front of "
-                    "the list; only \"sunset\" may change");
+            th_change_fault(
+                i, "versions",
+                "a version that is stored stays as it is, since deliveries have been made by it: put "
+                "newer ones in front of "
+                "the list; only \"sunset\" may change");
             return false;
         }
     }
@@ -93,9 +85,10 @@ static bool is_double(struct change_impl *i, const struct th_event_type *now)
             continue;
         other = th_catalogue_own(t, now->name);
         if (other && other->version_count) {
-            invalid(i, "versions",
-                    "the type has versions in another catalogue; one of the installation's and a tenant's "
-                    "can have them");
+            th_change_fault(
+                i, "versions",
+                "the type has versions in another catalogue; one of the installation's and a tenant's "
+                "can have them");
             return true;
         }
     }
