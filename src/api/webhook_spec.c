@@ -328,6 +328,29 @@ static struct th_span ascii_url(struct th_api_req *r, struct th_span url)
     return url;
 }
 
+/* How the body is sent, and in which version of its data. */
+static void apply_wire(struct th_api_req *r, const struct th_api_value *v, struct th_endpoint_spec *s)
+{
+    if (v[F_METHOD].present) {
+        s->method = TH_METHOD_DIALECT;
+        if (given(v, F_METHOD) && !th_method_read(v[F_METHOD].text, &s->method))
+            th_api_fault(r, pointer_to(r, F_METHOD),
+                         "must be \"POST\", \"PUT\" or \"PATCH\"; null: the dialect's");
+    }
+    if (v[F_FORMAT].present) {
+        s->form = given(v, F_FORMAT) && th_span_is(v[F_FORMAT].text, "form");
+        if (given(v, F_FORMAT) && !s->form && !th_span_is(v[F_FORMAT].text, "json"))
+            th_api_fault(r, pointer_to(r, F_FORMAT), "must be \"json\" or \"form\"");
+    }
+    if (v[F_VERSION].present) {
+        s->data_version = 0;
+        if (given(v, F_VERSION) && !th_version_read(v[F_VERSION].text, &s->data_version))
+            th_api_fault(r, pointer_to(r, F_VERSION),
+                         "must be a version: a date such as \"2026-03-01\", or a whole number such as \"2\"; "
+                         "null: the newest");
+    }
+}
+
 static void apply_plain(struct th_api_req *r, const struct th_api_value *v, struct th_change *c)
 {
     struct th_endpoint_spec *s = &c->endpoint_put.spec;
@@ -362,24 +385,7 @@ static void apply_plain(struct th_api_req *r, const struct th_api_value *v, stru
     }
     if (v[F_VARIANT].present)
         s->variant = v[F_VARIANT].text;
-    if (v[F_METHOD].present) {
-        s->method = TH_METHOD_DIALECT;
-        if (given(v, F_METHOD) && !th_method_read(v[F_METHOD].text, &s->method))
-            th_api_fault(r, pointer_to(r, F_METHOD),
-                         "must be \"POST\", \"PUT\" or \"PATCH\"; null: the dialect's");
-    }
-    if (v[F_FORMAT].present) {
-        s->form = given(v, F_FORMAT) && th_span_is(v[F_FORMAT].text, "form");
-        if (given(v, F_FORMAT) && !s->form && !th_span_is(v[F_FORMAT].text, "json"))
-            th_api_fault(r, pointer_to(r, F_FORMAT), "must be \"json\" or \"form\"");
-    }
-    if (v[F_VERSION].present) {
-        s->data_version = 0;
-        if (given(v, F_VERSION) && !th_version_read(v[F_VERSION].text, &s->data_version))
-            th_api_fault(r, pointer_to(r, F_VERSION),
-                         "must be a version: a date such as \"2026-03-01\", or a whole number such as \"2\"; "
-                         "null: the newest");
-    }
+    apply_wire(r, v, s);
     if (v[F_FILTER].present) {
         s->filter = v[F_FILTER].text;
         if (given(v, F_FILTER) && !s->filter.n)
