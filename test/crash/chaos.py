@@ -10,7 +10,6 @@ import argparse
 import collections
 import pathlib
 import random
-import shutil
 import signal
 import socket
 import sys
@@ -280,14 +279,7 @@ def main():
         faults = [*(chaos.faults if chaos else []), f"{type(error).__name__}: {error}"]
     finally:
         database.close()
-    if faults:
-        for fault in faults[:40]:
-            print(f"FAULT {fault}")
-        print(f"{len(faults)} faults; --seed {args.seed}; the nodes' logs are kept in {folder}")
-        return 1
-    shutil.rmtree(folder, ignore_errors=True)
-    print(f"{args.cycles} cycles: 0 acknowledged events lost, 0 early retries, 0 unexplained duplicates")
-    return 0
+    return crash.conclude(faults, args, folder, "the nodes' logs are kept")
 
 
 if __name__ == "__main__":

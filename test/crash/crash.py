@@ -316,6 +316,18 @@ def report(publishers, kills, world, seconds):
           f"across a kill; {len(world.steps)} requests of {len({r.key for r in world.steps})} keys in order; log: {dict(collections.Counter(row[2] for row in world.log))}", flush=True)
 
 
+def conclude(faults, args, folder, kept):
+    """Says how it ended, and gives the exit status; without faults the folder goes."""
+    if faults:
+        for fault in faults[:40]:
+            print(f"FAULT {fault}")
+        print(f"{len(faults)} faults; --seed {args.seed}; {kept} in {folder}")
+        return 1
+    shutil.rmtree(folder, ignore_errors=True)
+    print(f"{args.cycles} cycles: 0 acknowledged events lost, 0 early retries, 0 unexplained duplicates")
+    return 0
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n", maxsplit=1)[0])
     parser.add_argument("--build", type=pathlib.Path, help="build folder (default: $TENTERHOOK_BUILD or build/test)")
@@ -339,14 +351,7 @@ def main():
     finally:
         if args.database:
             args.database.close()
-    if faults:
-        for fault in faults[:40]:
-            print(f"FAULT {fault}")
-        print(f"{len(faults)} faults; --seed {args.seed}; data and server.log are kept in {folder}")
-        return 1
-    shutil.rmtree(folder, ignore_errors=True)
-    print(f"{args.cycles} cycles: 0 acknowledged events lost, 0 early retries, 0 unexplained duplicates")
-    return 0
+    return conclude(faults, args, folder, "data and server.log are kept")
 
 
 if __name__ == "__main__":
