@@ -14,7 +14,8 @@ from harness import command
 from harness.postgres import PgBouncer
 from harness.programs import node_folder
 from harness.server import StartError, binary_path
-from test_postgres import node, postgres, subscribe, until  # pylint: disable=unused-import
+from harness.expect import until
+from test_postgres import node, postgres, subscribe  # pylint: disable=unused-import
 
 
 def tenterhook(*args, server):

@@ -13,7 +13,8 @@ from harness.expect import eventually
 from harness.receiver import Reply
 from harness.server import StartError, binary_path, clean_env
 from test_inbox import another, database  # pylint: disable=unused-import
-from test_postgres import SECRET, node, postgres, until  # pylint: disable=unused-import
+from harness.expect import until
+from test_postgres import SECRET, node, postgres  # pylint: disable=unused-import
 
 # Not the store's content: who works on the database, its form, and inboxes.
 OF_POSTGRES = {"form", "node", "slot", "shared", "log", "progress", "inbox", "inbox_rejected", "publisher"}

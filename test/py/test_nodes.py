@@ -11,6 +11,7 @@ import time
 import pytest
 
 from harness.client import Api
+from harness.expect import until
 from harness.postgres import Postgres, free_port
 from harness.receiver import Reply
 from harness.server import Server
@@ -79,17 +80,6 @@ def cluster(postgres, tmp_path, request):
     for node in made.nodes:
         print(f"---- node at {node.at}\n{node.text()[-4000:]}")
     made.close()
-
-
-def until(what, timeout_s=30, every_s=0.05):
-    """Waits for a true value; gives it and how long it took."""
-    began = time.monotonic()
-    while time.monotonic() < began + timeout_s:
-        value = what()
-        if value:
-            return value, time.monotonic() - began
-        time.sleep(every_s)
-    raise AssertionError(f"not within {timeout_s} s")
 
 
 def ask(port, path, method="GET", body=None, headers=None):

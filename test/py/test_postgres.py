@@ -13,6 +13,7 @@ import pytest
 
 from harness.client import Api
 from harness.expect import settled
+from harness.expect import until
 from harness.postgres import PgBouncer, Postgres, free_port
 from harness.receiver import Reply
 from harness.server import Server, StartError
@@ -54,17 +55,6 @@ def node(tmp_path):
         made.kill()
     for made in nodes:
         made.close()
-
-
-def until(what, timeout_s=30, every_s=0.05):
-    """Waits for a true value; gives it and how long it took."""
-    began = time.monotonic()
-    while time.monotonic() < began + timeout_s:
-        value = what()
-        if value:
-            return value, time.monotonic() - began
-        time.sleep(every_s)
-    raise AssertionError(f"not within {timeout_s} s")
 
 
 def ask(port, path, method="GET", body=None):

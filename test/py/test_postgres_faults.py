@@ -15,7 +15,8 @@ from harness.proxy import Proxy
 from harness.server import StartError
 from harness.standby import Standby
 from test_inbox import another
-from test_postgres import LEASE_S, Load, all_arrive, ask, delivered, node, postgres, publish, subscribe, until  # pylint: disable=unused-import
+from harness.expect import until
+from test_postgres import LEASE_S, Load, all_arrive, ask, delivered, node, postgres, publish, subscribe  # pylint: disable=unused-import
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ def pointers(answer, status=422):
     return [error["pointer"] for error in errors]
 
 
-def eventually(condition, timeout_s=30, what="the condition"):
+def eventually(condition, timeout_s=30, what="the condition", every_s=0.02):
     """Calls condition until it gives something true, and returns that. A machine with much else to do takes its time: the
     limit is for what never comes."""
     deadline = time.monotonic() + timeout_s
@@ -30,7 +30,13 @@ def eventually(condition, timeout_s=30, what="the condition"):
         if found:
             return found
         assert time.monotonic() < deadline, f"{what} did not come true within {timeout_s} s"
-        time.sleep(0.02)
+        time.sleep(every_s)
+
+
+def until(condition, timeout_s=30, every_s=0.02):
+    """As eventually; gives the value and how long it took, in seconds."""
+    began = time.monotonic()
+    return eventually(condition, timeout_s, every_s=every_s), time.monotonic() - began
 
 
 def deliveries(api, limit=None, **filters):
