@@ -23,6 +23,7 @@
 #include "base/buf.h"
 #include "base/metric.h"
 #include "base/time.h"
+#include "port/copy_id.h"
 #include "port/transport.h"
 
 #define TH_NUMBERS_FROM_MS INT64_C(1767225600000) /* 2026-01-01, the first day of the numbers of hot rows */
@@ -60,9 +61,10 @@ enum th_accept_result {
     TH_ACCEPT_NEW,
     TH_ACCEPT_REPEATED, /* same idempotency key and body: first_event and count are those of the first time */
     TH_ACCEPT_KEY_REUSED, /* same key, other body */
-    TH_ACCEPT_ID_TAKEN,   /* external_id of events[taken] exists (or repeats within the op) */
-    TH_ACCEPT_LIMITED,    /* the tenant would have more than max_bytes or max_unfinished: `limited` */
-    TH_ACCEPT_STALE,      /* the tenant's settings have another version: match again */
+    /* external_id of events[taken] exists (or repeats within the op); or it is a copy of an event that is gone or erased */
+    TH_ACCEPT_ID_TAKEN,
+    TH_ACCEPT_LIMITED, /* the tenant would have more than max_bytes or max_unfinished: `limited` */
+    TH_ACCEPT_STALE,   /* the tenant's settings have another version: match again */
 };
 
 /** What an event may carry beside its data. A zero or empty member is absent and costs no byte in a store. */
@@ -96,7 +98,7 @@ enum th_mark {
 
 struct th_new_event {
     struct th_span type, data;  /* data: valid JSON, which is kept byte for byte */
-    struct th_span external_id; /* publisher's id; n == 0: none */
+    struct th_span external_id; /* publisher's id; n == 0: none. Of a copy its id as a copy (copy_id.h) */
     struct th_span resource_type, resource_id;
     struct th_wall time; /* when it happened (publisher's or accept time) */
     uint32_t rnd;        /* 27 random bits of the public id */
@@ -456,6 +458,9 @@ struct th_event_row {
     uint64_t first_delivery;
     struct th_span type, data, external_id, resource_type, resource_id;
     struct th_event_more more;
+    /* it is a copy of this event (copy_id.h), which was accepted at that time, wall ms, and it has its rnd and external_id; 0: it is none */
+    uint64_t origin;
+    int64_t origin_at;
     int64_t erased; /* wall ms: its content has been taken away; 0: it is there */
     bool test;      /* set in a PAGE of events: it is a test, by its lane or by its type TH_TEST_TYPE */
 };

@@ -84,6 +84,27 @@ static bool repeats_in_op(struct st_writer *w, const struct th_accept *a, uint32
     return false;
 }
 
+/** A copy of an event that retention has deleted, or whose content has been erased, must not be made. */
+static int copies_nothing(struct st_writer *w, struct th_span id, bool *nothing)
+{
+    struct st_stmt *st = w->st[ST_W_ERASE_EVENT];
+    uint64_t event;
+    int64_t at;
+    int rc;
+
+    *nothing = false;
+    th_copy_id_read(&id, &event, &at);
+    if (!event)
+        return ST_OK;
+    st_u64(st, 1, event);
+    rc = st_step(st);
+    st_reset(st);
+    *nothing = rc == ST_DONE;
+    if (rc != ST_ROW)
+        return rc == ST_DONE ? ST_OK : rc;
+    return st_queue_is_erased(w, event, nothing);
+}
+
 static int find_taken(struct st_writer *w, struct th_accept *a, bool *taken)
 {
     struct st_stmt *st = w->st[ST_W_OWN_GET];
@@ -103,8 +124,11 @@ static int find_taken(struct st_writer *w, struct th_accept *a, bool *taken)
         st_reset(st);
         if (rc != ST_ROW && rc != ST_DONE)
             return rc;
-        if (rc == ST_ROW || repeats_in_op(w, a, i)) {
-            *taken = true;
+        *taken = rc == ST_ROW || repeats_in_op(w, a, i);
+        rc = *taken ? ST_OK : copies_nothing(w, a->events[i].external_id, taken);
+        if (rc != ST_OK)
+            return rc;
+        if (*taken) {
             a->taken = i;
             a->result = TH_ACCEPT_ID_TAKEN;
             break;

@@ -8,6 +8,8 @@
  * itself keeps of freed blocks, and backups, are out of reach. LIMIT: all Idempotency-Keys of the tenant and
  * of the event's day are looked at; they are kept for two days.
  *
+ * The copies of an event (port/copy_id.h) have what it said, so they are noted with it, and emptied behind it.
+ *
  * Invariant: an event is in `erasure` exactly when its data is NULL. Runs on the writer thread only. On an
  * error of the database the caller rolls back. */
 #include "store/store_erase.h"
@@ -69,17 +71,54 @@ static int begin(struct st_writer *w, uint64_t event, const struct found *f, int
     return rc == ST_OK ? st_run(idem) : rc;
 }
 
+/** Binds which copies are meant: those of an event. The bytes of both bounds are the caller's. */
+static struct st_stmt *of_copies(struct st_writer *w, enum st_writer_statement which, uint64_t tenant,
+                                 uint64_t event, char bounds[2][TH_COPY_ID_EVENT])
+{
+    st_u64(w->st[which], 1, tenant);
+    st_text(w->st[which], 2, th_copy_id_event(bounds[0], event));
+    st_text(w->st[which], 3, th_copy_id_event(bounds[1], event + 1));
+    return w->st[which];
+}
+
+/** Takes the content of all copies of an event away. */
+static int begin_copies(struct st_writer *w, uint64_t tenant, uint64_t event, int64_t at)
+{
+    char bounds[2][TH_COPY_ID_EVENT];
+    uint64_t nos[100];
+    unsigned n;
+    int rc;
+
+    do {
+        struct st_stmt *st = of_copies(w, ST_W_ERASE_COPIES_NEW, tenant, event, bounds);
+        for (n = 0; n < 100 && (rc = st_step(st)) == ST_ROW; n++)
+            nos[n] = st_col_u64(st, 0);
+        st_reset(st);
+        rc = rc == ST_ROW || rc == ST_DONE ? ST_OK : rc;
+        for (unsigned i = 0; i < n && rc == ST_OK; i++) {
+            struct found f;
+            rc = find_event(w, nos[i], &f);
+            if (rc == ST_OK)
+                rc = begin(w, nos[i], &f, at);
+        }
+    } while (rc == ST_OK && n);
+    return rc;
+}
+
 /** Checks what can refuse the request before anything happens. */
 static int may_begin(struct st_writer *w, struct th_erase *e, const struct found *f, bool *may)
 {
-    uint64_t waiting = 0, ended = 0;
+    uint64_t waiting = 0, ended = 0, copies = 0;
+    char bounds[2][TH_COPY_ID_EVENT];
     int rc = in_range(w, ST_W_ERASE_WAITING, f, &waiting);
 
     if (rc == ST_OK)
         rc = in_range(w, ST_W_ERASE_MADE, f, &ended);
-    e->unfinished = (uint32_t)(f->n - ended);
+    if (rc == ST_OK)
+        rc = st_number(of_copies(w, ST_W_ERASE_COPIES_WAITING, f->tenant, e->of, bounds), &copies);
+    e->unfinished = (uint32_t)(f->n - ended + copies);
     *may = false;
-    if (f->n != ended && !e->cancel)
+    if (e->unfinished && !e->cancel)
         e->result = TH_ERASE_UNFINISHED;
     else if (f->n != ended + waiting)
         e->result = TH_ERASE_QUEUEING;
@@ -141,6 +180,36 @@ static int deliveries(struct st_writer *w, struct th_erase *e, const struct foun
     return rc == ST_OK ? st_run(put) : rc;
 }
 
+/** Sets the result to MORE when a copy of the event has content left. */
+static int has_copies(struct st_writer *w, uint64_t tenant, struct th_erase *e)
+{
+    char bounds[2][TH_COPY_ID_EVENT];
+    uint64_t copy = 0;
+    int rc = st_number(of_copies(w, ST_W_ERASE_COPIES_LEFT, tenant, e->of, bounds), &copy);
+
+    if (copy)
+        e->result = TH_ERASE_MORE;
+    return rc;
+}
+
+/** Empties the next copy of the event that has content left; without one the event is done. */
+static int copy_step(struct st_writer *w, struct th_erase *e, uint64_t tenant)
+{
+    char bounds[2][TH_COPY_ID_EVENT];
+    struct found f;
+    uint64_t copy = 0;
+    int rc = st_number(of_copies(w, ST_W_ERASE_COPIES_LEFT, tenant, e->of, bounds), &copy);
+
+    if (rc != ST_OK || !copy)
+        return rc;
+    e->of = copy;
+    rc = find_event(w, copy, &f);
+    if (rc == ST_OK)
+        rc = deliveries(w, e, &f, f.first);
+    e->result = TH_ERASE_MORE;
+    return rc;
+}
+
 static int event_step(struct st_writer *w, struct th_erase *e)
 {
     struct st_stmt *get = w->st[ST_W_ERASE_GET];
@@ -168,10 +237,18 @@ static int event_step(struct st_writer *w, struct th_erase *e)
         if (rc != ST_OK || !may)
             return rc;
         rc = begin(w, e->of, &f, e->at.ms);
+        if (rc == ST_OK)
+            rc = begin_copies(w, f.tenant, e->of, e->at.ms);
         pos = f.n ? f.first : 0;
     }
     e->result = TH_ERASE_DONE;
-    return rc == ST_OK && pos ? deliveries(w, e, &f, pos) : rc;
+    if (rc == ST_OK && pos)
+        rc = deliveries(w, e, &f, pos);
+    else if (rc == ST_OK)
+        rc = copy_step(w, e, f.tenant);
+    if (rc == ST_OK && e->result == TH_ERASE_DONE && pos) /* this was the event itself; now its copies */
+        rc = has_copies(w, f.tenant, e);
+    return rc;
 }
 
 /** Erases what Idempotency-Keys keep; *left: there may be more. */

@@ -84,6 +84,8 @@ static bool event_matches(struct st_pager *p, uint64_t no)
         return false;
     if (op->type.n && !th_pattern_has(op->type, p->event.type))
         return false;
+    if (p->event.origin && op->kind == TH_PAGE_EVENTS) /* the event itself is there */
+        return false;
     return !(op->since && p->event.at.ms < op->since) && !(op->until && p->event.at.ms >= op->until);
 }
 
@@ -340,9 +342,9 @@ static void candidate(struct st_pager *p, uint64_t no, bool *more)
             return;
         give = (!op->endpoint || op->endpoint == st_col_u64(st, 2)) &&
                (!op->delivery || op->delivery == st_col_u64(st, 1)) && attempt_matches(op, st) &&
-               find_delivery(p, st_col_u64(st, 1), &d, &event) && (!op->event || op->event == event) &&
-               event_matches(p, event) && !(op->without_tests && is_test(d.lane, p->event.type)) &&
-               wanted(p, more);
+               find_delivery(p, st_col_u64(st, 1), &d, &event) && event_matches(p, event) &&
+               (!op->event || op->event == event || op->event == p->event.origin) &&
+               !(op->without_tests && is_test(d.lane, p->event.type)) && wanted(p, more);
         if (give)
             give_attempt(p, st, &d);
         st_reset(st);

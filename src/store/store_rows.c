@@ -66,6 +66,7 @@ void st_rows_event(struct st_stmt *st, bool data, struct th_event_row *row)
                                           .content_type = st_col(st, 17),
                                           .version = (uint32_t)(checked >> 6),
                                           .marks = checked & TH_EVENT_MARKS}};
+    th_copy_id_read(&row->external_id, &row->origin, &row->origin_at);
     if (data)
         row->data = st_col(st, ST_EVENT_DATA);
 }

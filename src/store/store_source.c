@@ -5,6 +5,9 @@
 #include "store/store_rows.h"
 #include <stdlib.h>
 
+/* LIMIT: of an event whose copies more endpoints than that have got, the lists by event show the first ones. */
+#define COPIES_MAX 1000
+
 bool st_source_look_up(struct st_pager *p, struct st_stmt *st, uint64_t no)
 {
     int rc;
@@ -109,6 +112,31 @@ static void source_own_anywhere(struct st_pager *p)
     qsort(p->src.list, p->src.list_n, sizeof *p->src.list, falling);
 }
 
+/** Adds the deliveries of the copies of an event, one each, or the attempts of these. */
+static void list_copies(struct st_pager *p, uint64_t event)
+{
+    struct st_stmt *st = p->r->st[ST_R_COPIES];
+    char from[TH_COPY_ID_EVENT], to[TH_COPY_ID_EVENT];
+    uint64_t deliveries[COPIES_MAX];
+    uint32_t n = 0;
+    int rc = ST_DONE;
+
+    st_u64(st, 1, p->op->tenant);
+    st_text(st, 2, th_copy_id_event(from, event));
+    st_text(st, 3, th_copy_id_event(to, event + 1));
+    while (n < COPIES_MAX && (rc = st_step(st)) == ST_ROW)
+        deliveries[n++] = st_col_u64(st, 0);
+    st_reset(st);
+    if (rc != ST_ROW && rc != ST_DONE)
+        p->rc = rc;
+    for (uint32_t i = 0; i < n && p->rc == ST_OK; i++)
+        if (p->op->kind == TH_PAGE_ATTEMPTS)
+            list_chain(p, deliveries[i]);
+        else
+            list_add(p, deliveries[i]);
+    qsort(p->src.list, p->src.list_n, sizeof *p->src.list, falling);
+}
+
 /** Sources for one known event. */
 static void source_event(struct st_pager *p, uint64_t event)
 {
@@ -126,11 +154,12 @@ static void source_event(struct st_pager *p, uint64_t event)
         src->high = src->low + p->event.deliveries;
         if (p->op->before && p->op->before < src->high)
             src->high = p->op->before;
+        list_copies(p, event); /* which are newer */
         return;
     }
     for (uint32_t i = 0; i < p->event.deliveries && src->list_n < ST_CHAIN_MAX; i++)
         list_chain(p, p->event.first_delivery + i);
-    qsort(src->list, src->list_n, sizeof *src->list, falling);
+    list_copies(p, event);
 }
 
 void st_source_start(struct st_pager *p)
@@ -258,16 +287,16 @@ enum st_next st_source_next(struct st_pager *p, uint64_t *no)
     struct st_source *src = &p->src;
     enum st_next next;
 
-    if (src->high > src->low)
-        return range_next(p, no);
-    if (src->kind == SOURCE_UP)
-        return up_next(p, no);
-    if (src->kind == SOURCE_LIST) {
-        if (src->list_i == src->list_n)
-            return ST_NEXT_END;
+    if (src->kind == SOURCE_LIST && src->list_i < src->list_n) {
         *no = src->pos = src->list[src->list_i++];
         return ST_NEXT_ONE;
     }
+    if (src->high > src->low)
+        return range_next(p, no);
+    if (src->kind == SOURCE_LIST)
+        return ST_NEXT_END;
+    if (src->kind == SOURCE_UP)
+        return up_next(p, no);
     if (!src->scanning)
         scan_open(p);
     for (;;) {

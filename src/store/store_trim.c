@@ -19,7 +19,7 @@ struct found {
     uint64_t no, tenant, first, n;
     int64_t bytes;
     size_t id_n;
-    char id[128]; /* the publisher's own; such ids are no longer */
+    char id[TH_COPY_ID_MAX]; /* the publisher's own, or a copy's; such ids are no longer */
 };
 
 static int one_delivery(struct st_writer *w, struct th_trim *t, uint64_t no)

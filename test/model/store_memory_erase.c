@@ -24,6 +24,17 @@ static void empty(struct mem_store *s, struct mem_event *ev, struct th_erase *e)
     }
 }
 
+static void with_copies(struct mem_store *s, struct mem_event *ev, struct th_erase *e)
+{
+    empty(s, ev, e);
+    for (size_t i = 0; i < s->events.n; i++) {
+        struct mem_event *copy = (struct mem_event *)s->events.v[i];
+
+        if (mem_origin_of(copy) == ev->row.no && !copy->row.erased)
+            empty(s, copy, e);
+    }
+}
+
 static void tenants(struct mem_store *s, struct th_erase *e)
 {
     e->result = TH_ERASE_DONE;
@@ -67,10 +78,16 @@ void mem_erase(struct mem_store *s, struct th_erase *e)
         ended += d && d->state != TH_DS_QUEUED;
     }
     e->unfinished = ev->row.deliveries - ended;
+    for (size_t i = 0; i < s->events.n; i++) { /* a copy has one delivery */
+        const struct mem_event *copy = (const struct mem_event *)s->events.v[i];
+        const struct mem_delivery *d = mem_find(&s->deliveries, copy->row.first_delivery);
+
+        e->unfinished += mem_origin_of(copy) == ev->row.no && d && d->state == TH_DS_QUEUED;
+    }
     if (e->unfinished && !e->cancel)
         e->result = TH_ERASE_UNFINISHED;
     else if (made < ev->row.deliveries)
         e->result = TH_ERASE_QUEUEING;
     else
-        empty(s, ev, e);
+        with_copies(s, ev, e);
 }

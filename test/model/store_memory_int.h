@@ -109,6 +109,8 @@ struct mem_delivery mem_delivery_of(const struct th_queue_row *row);
 struct th_queue_row mem_new_row(const struct th_accept *a, const struct th_new_event *e, uint32_t i);
 /** The spans of an event's row, `data` among them; so many. */
 #define MEM_SPANS 9
+/** The event of which this one is a copy; 0: none. */
+uint64_t mem_origin_of(const struct mem_event *e);
 void mem_spans(struct th_event_row *row, struct th_span *spans[MEM_SPANS]);
 /** Copies a span to *at and moves it on. */
 struct th_span mem_put(char **at, struct th_span s);

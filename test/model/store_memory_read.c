@@ -26,6 +26,7 @@ static void load(struct mem_store *s, struct th_load *op)
             spans[j]->p = spans[j]->n ? op->mem.p + at : "";
             at += (uint32_t)spans[j]->n;
         }
+        th_copy_id_read(&r->external_id, &r->origin, &r->origin_at);
     }
 }
 
@@ -105,6 +106,7 @@ static struct th_event_row copy_event(const struct th_page *op, const struct mem
     mem_spans(&r, spans);
     for (size_t i = 0; i < MEM_SPANS; i++)
         *spans[i] = copy(op->mem, *spans[i]);
+    th_copy_id_read(&r.external_id, &r.origin, &r.origin_at);
     return r;
 }
 
@@ -131,11 +133,23 @@ static bool tenant_matches(struct mem_store *s, const struct th_page *op, const 
     return t && !t->deleted;
 }
 
+uint64_t mem_origin_of(const struct mem_event *e)
+{
+    struct th_span id = e->row.external_id;
+    uint64_t origin;
+    int64_t at;
+
+    th_copy_id_read(&id, &origin, &at);
+    return origin;
+}
+
 static bool event_matches(struct mem_store *s, const struct th_page *op, const struct mem_event *e)
 {
     return e && tenant_matches(s, op, e) && (!op->type.n || th_pattern_has(op->type, e->row.type)) &&
            (!op->external_id.n || th_span_eq(op->external_id, e->row.external_id)) &&
-           (!op->event || op->event == e->row.no) && (!op->since || e->row.at.ms >= op->since) &&
+           (!op->event || op->event == e->row.no ||
+            (op->kind != TH_PAGE_EVENTS && op->event == mem_origin_of(e))) &&
+           !(op->kind == TH_PAGE_EVENTS && mem_origin_of(e)) && (!op->since || e->row.at.ms >= op->since) &&
            (!op->until || e->row.at.ms < op->until);
 }
 

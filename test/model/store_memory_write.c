@@ -167,12 +167,18 @@ static bool own_taken(struct mem_store *s, const struct th_accept *a, uint32_t i
 {
     struct th_span id = a->events[i].external_id;
     char key[sizeof(uint64_t) + 256];
+    const struct mem_event *of;
+    uint64_t origin;
+    int64_t at;
 
     if (!id.n)
         return false;
     for (uint32_t j = 0; j < i; j++)
         if (th_span_eq(a->events[j].external_id, id))
             return true;
+    th_copy_id_read(&(struct th_span){id.p, id.n}, &origin, &at);
+    if (origin && (!(of = mem_find(&s->events, origin)) || of->row.erased))
+        return true; /* a copy of nothing */
     if (id.n <= 256)
         return th_smap_get(&s->own, th_span(key, own_key(key, a->tenant, id))) != NULL;
     for (size_t j = 0; j < s->events.n; j++) {

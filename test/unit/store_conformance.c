@@ -171,6 +171,67 @@ static void external_ids_are_unique_per_tenant(void **state)
     assert_int_equal(a.result, TH_ACCEPT_NEW);
 }
 
+/* What copy_id.h says of copies. */
+static void a_copy_is_one_for_an_endpoint_and_none_of_nothing(void **state)
+{
+    struct fx *f = *state;
+    uint64_t ep[] = {5, 6}, cancelled[TH_ERASE_STEP], first, unused;
+    char id[2][TH_COPY_ID_MAX];
+    struct th_new_event e = fx_event(&ep[1], 1, "{\"n\":1}"), again;
+    struct th_accept a = fx_accept(1, T0 + 1000, &e, 1), b;
+    struct th_page p = {.op = {.kind = TH_OP_PAGE}, .kind = TH_PAGE_EVENTS, .tenant = 1, .limit = 10};
+    struct th_erase x = {.op = {.kind = TH_OP_ERASE}, .tenant = 1, .at = {T0 + 5000}, .cancelled = cancelled};
+
+    fx_tenant(f, 1, "t");
+    first = fx_publish(f, 1, T0, ep, 1, &unused);
+    e.external_id = th_copy_id(id[0], first, 6, T0, TH_LIT("own"));
+    again = e;
+    assert_int_equal(fx_run(f, &a.op), TH_OK);
+    assert_int_equal(a.result, TH_ACCEPT_NEW);
+    b = fx_accept(1, T0 + 2000, &again, 1);
+    assert_int_equal(fx_run(f, &b.op), TH_OK);
+    assert_int_equal(b.result, TH_ACCEPT_ID_TAKEN);
+
+    assert_int_equal(fx_run(f, &p.op), TH_OK); /* events: the first one alone */
+    assert_int_equal(p.count, 1);
+    assert_int_equal(p.rows.events[0].no, first);
+    f->store->vt->page_free(f->store, &p);
+    p = (struct th_page){
+        .op = {.kind = TH_OP_PAGE}, .kind = TH_PAGE_DELIVERIES, .tenant = 1, .event = first, .limit = 10};
+    assert_int_equal(fx_run(f, &p.op), TH_OK); /* its deliveries: both, newest first */
+    assert_int_equal(p.count, 2);
+    assert_int_equal(p.rows.deliveries[0].no, e.first_delivery);
+    assert_int_equal(p.rows.deliveries[0].event.origin, first);
+    assert_int_equal(p.rows.deliveries[0].event.origin_at, T0);
+    assert_true(th_span_is(p.rows.deliveries[0].event.external_id, "own"));
+    assert_int_equal(p.rows.deliveries[1].event.origin, 0);
+    f->store->vt->page_free(f->store, &p);
+
+    x.event = first; /* one is unfinished, and then the content of both goes */
+    assert_int_equal(fx_run(f, &x.op), TH_OK);
+    assert_int_equal(x.result, TH_ERASE_UNFINISHED);
+    assert_int_equal(x.unfinished, 2);
+    x.cancel = true;
+    for (unsigned i = 0; i < 5 && x.result != TH_ERASE_DONE; i++)
+        assert_int_equal(fx_run(f, &x.op), TH_OK);
+    assert_int_equal(x.result, TH_ERASE_DONE);
+    assert_int_equal(fx_run(f, &p.op), TH_OK);
+    assert_int_equal(p.count, 2);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(p.rows.deliveries[i].state, TH_DS_CANCELLED);
+        assert_true(p.rows.deliveries[i].event.erased != 0);
+    }
+    f->store->vt->page_free(f->store, &p);
+
+    again = fx_event(&ep[0], 1, "{}"); /* of what is erased, and of what never was */
+    for (unsigned i = 0; i < 2; i++) {
+        again.external_id = th_copy_id(id[1], i ? first + 1000 : first, 5, T0, TH_LIT(""));
+        b = fx_accept(1, T0 + 6000, &again, 1);
+        assert_int_equal(fx_run(f, &b.op), TH_OK);
+        assert_int_equal(b.result, TH_ACCEPT_ID_TAKEN);
+    }
+}
+
 static void an_accept_sent_again_is_one_accept(void **state)
 {
     struct fx *f = *state;
@@ -1831,6 +1892,7 @@ int main(void)
         EACH(idempotency_keys_replay_for_a_day),
         EACH(one_key_twice_in_one_commit_is_one_event),
         EACH(external_ids_are_unique_per_tenant),
+        EACH(a_copy_is_one_for_an_endpoint_and_none_of_nothing),
         EACH(an_accept_sent_again_is_one_accept),
         EACH(writes_complete_in_the_order_of_submission),
         EACH(settles_move_a_delivery_through_its_life),

@@ -127,6 +127,8 @@ void th_engine_event_id(struct th_engine *e, const struct th_dialect *d, const s
     const struct th_dialect_values *v = th_dialect_values(d);
     struct th_pubid id = {row->at, row->rnd, row->no};
 
+    if (row->origin) /* outside, a copy is the event itself */
+        id = (struct th_pubid){{row->origin_at}, row->rnd, row->origin};
     if (row->external_id.n) {
         th_buf_span(out, row->external_id);
         return;
