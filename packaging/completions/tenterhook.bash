@@ -25,6 +25,7 @@ _tenterhook() {
             "endpoints resume") words=" --dialect --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;
             "endpoints test") words=" --type --verbose --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;
             "endpoints retry") words=" --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;
+            "endpoints backfill") words=" --since --until --type --dry-run --no-wait --yes --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;
             "endpoints health") words=" --state --limit --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;
             "events list") words=" --type --outcome --status-code --since --until --include-tests --cursor --limit --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;
             "events show") words=" --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;
@@ -67,7 +68,7 @@ _tenterhook() {
             "config "*) words=" check show --json --field --quiet --help --config --listen --data --store --inbox-source --dialects --default-dialect --allow-network --environment --tls-cert --tls-key --retention --drain-timeout --log-level --log-format --ca-file --bind --dns-servers --threads --max-in-flight --max-pending --max-connections --max-body --keyless-connections --streams --key-streams --key-rate --tenant-rate --tenant-endpoints --tenant-header-bytes --tenant-keys --tenant-replays --tenant-stored-bytes --tenant-unfinished-deliveries --host-requests --host-requests-per-second --address-requests --limit-warning --validate --wrong-key-rate --trusted-proxy --client-header --session-idle --ui --ui-dir --portal-origin --portal-url";;
             "dev "*) words=" --dialect --listen --port --data --once --json --field --quiet --help";;
             "send "*) words=" --sample --set --id --idempotency-key --time --resource-type --resource-id --channel --deliver-at --expires-at --wait --timeout --dialect --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;
-            "endpoints "*) words=" list create show update delete pause resume test retry health --limit --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;
+            "endpoints "*) words=" list create show update delete pause resume test retry backfill health --limit --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;
             "events "*) words=" list show matches cancel erase --type --outcome --status-code --since --until --include-tests --cursor --limit --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;
             "deliveries "*) words=" list show retry cancel --endpoint --event --type --status --outcome --status-code --since --until --include-tests --cursor --limit --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;
             "attempts "*) words=" --endpoint --event --type --outcome --status-code --include-tests --cursor --limit --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;

@@ -20,6 +20,7 @@ void th_h_attempts_stream(struct th_api_req *r);
 void th_h_delivery(struct th_api_req *r);
 void th_h_retry(struct th_api_req *r);
 void th_h_replay_start(struct th_api_req *r);
+void th_h_backfill(struct th_api_req *r);
 void th_h_replays(struct th_api_req *r);
 void th_h_config(struct th_api_req *r);
 void th_h_stats(struct th_api_req *r);

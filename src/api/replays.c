@@ -3,7 +3,9 @@
  * POST .../replay names a time range and, if it likes, statuses and event types; the engine counts what
  * matches, records the job and works on it after the endpoint's fresh events. A dry run only counts: it makes
  * nothing, so it has no id and its Idempotency-Key is not remembered. DELETE stops a job; deliveries that it
- * has queued still go out, and a job that has ended stays as it is, so that a repetition gives 204 as well. */
+ * has queued still go out, and a job that has ended stays as it is, so that a repetition gives 204 as well.
+ *
+ * POST .../backfill is the same for events that were accepted before the endpoint was made. */
 #include "api/cursor.h"
 #include "api/decode.h"
 #include "api/fail.h"
@@ -19,14 +21,15 @@
 #include "base/log.h"
 #include "engine/engine.h"
 
-enum { R_SINCE, R_UNTIL, R_STATUS, R_TYPES, R_DRY, R_COUNT };
+/* A backfill knows no states: nothing of what it sends has been delivered to this endpoint. */
+enum { R_SINCE, R_UNTIL, R_TYPES, R_DRY, R_BACKFILL_COUNT, R_STATUS = R_BACKFILL_COUNT, R_COUNT };
 
 static const struct th_api_field replay_fields[R_COUNT] = {
     {"since", TH_T_TIME, true, false, 0, 0, 0},
     {"until", TH_T_TIME, false, true, 0, 0, 0},
-    {"status", TH_T_ANY, false, true, 0, 0, 0},
     {"event_types", TH_T_STRINGS, false, true, TH_MAX_REPLAY_TYPES, 0, 0},
     {"dry_run", TH_T_BOOL, false, true, 0, 0, 0},
+    {"status", TH_T_ANY, false, true, 0, 0, 0},
 };
 
 static const struct {
@@ -84,11 +87,29 @@ static int64_t bound(int64_t ms)
     return ms > 1 ? ms : 1;
 }
 
+/* Later events have been there for the endpoint; it has its deliveries of them. */
+static void check_time(struct th_api_req *r, const struct th_replay_start *s)
+{
+    struct th_buf made;
+
+    if (r->error_count || (s->until <= s->ep->created.ms && s->since < s->ep->created.ms))
+        return;
+    th_buf_init(&made, 64);
+    th_api_member_wall(&made, s->ep->created.ms);
+    th_api_fault(
+        r, s->since < s->ep->created.ms ? TH_LIT("/until") : TH_LIT("/since"),
+        "must be at most %.*s, when the endpoint was made: of later events it has deliveries, which a "
+        "replay sends again",
+        (int)made.n, made.p);
+    th_buf_fini(&made);
+}
+
 static bool read_request(struct th_api_req *r, struct th_replay_start *s)
 {
-    struct th_api_value v[R_COUNT];
+    struct th_api_value v[R_COUNT] = {0};
+    unsigned count = s->backfill ? R_BACKFILL_COUNT : R_COUNT;
 
-    if (!th_api_decode(r, r->body, TH_LIT(""), replay_fields, R_COUNT, false, v) ||
+    if (!th_api_decode(r, r->body, TH_LIT(""), replay_fields, count, false, v) ||
         !read_status(r, &v[R_STATUS], &s->states))
         return false;
     s->since = bound(v[R_SINCE].i);
@@ -97,6 +118,8 @@ static bool read_request(struct th_api_req *r, struct th_replay_start *s)
         if (r->error_count == 0 && s->until <= s->since)
             th_api_fault(r, TH_LIT("/until"), "must be later than since");
     }
+    if (s->backfill)
+        check_time(r, s);
     for (unsigned i = 0; i < v[R_TYPES].count; i++) {
         if (!th_dialect_type_ok(r->dialect, v[R_TYPES].strings[i], true))
             th_api_fault(r, TH_LIT("/event_types"),
@@ -110,6 +133,42 @@ static bool read_request(struct th_api_req *r, struct th_replay_start *s)
 }
 
 /* ---- starting ---- */
+
+static void write_left_out(struct th_jw *w, const struct th_replay_start *s)
+{
+    static const char *const names[TH_LEFT_OUTS] = {[TH_LEFT_TYPE] = "event_type",
+                                                    [TH_LEFT_CHANNEL] = "channels",
+                                                    [TH_LEFT_FILTER] = "filter",
+                                                    [TH_LEFT_EXPIRED] = "expired",
+                                                    [TH_LEFT_ERASED] = "erased"};
+
+    th_jw_key(w, TH_LIT("left_out"));
+    th_jw_object(w);
+    for (unsigned i = 0; i < TH_LEFT_OUTS; i++)
+        th_api_member_int(w, names[i], (int64_t)s->left_out[i]);
+    th_jw_end_object(w);
+}
+
+static void write_first(struct th_jw *w, struct th_api_req *r, const struct th_replay_start *s)
+{
+    th_jw_key(w, TH_LIT("first"));
+    th_jw_array(w);
+    for (unsigned i = 0; i < s->first_count; i++) {
+        const struct th_event_row *row = &s->first[i];
+
+        if (!row->no) /* retention has been quicker */
+            continue;
+        th_jw_object(w);
+        th_jw_key(w, TH_LIT("id"));
+        th_jw_raw(w, TH_LIT("\""));
+        th_engine_event_id(r->api->engine, r->dialect, row, w->out);
+        th_buf_char(w->out, '"');
+        th_api_member_str(w, "type", row->type);
+        th_api_member_time(w, "created_at", row->at.ms);
+        th_jw_end_object(w);
+    }
+    th_jw_end_array(w);
+}
 
 static void write_started(struct th_api_req *r, const struct th_replay_start *s, struct th_buf *fields,
                           struct th_buf *body)
@@ -129,6 +188,15 @@ static void write_started(struct th_api_req *r, const struct th_replay_start *s,
         th_jw_null(&w);
     }
     th_api_member_int(&w, "matched", (int64_t)s->matched);
+    if (s->backfill) {
+        write_left_out(&w, s);
+        th_jw_key(&w, TH_LIT("dry_run"));
+        th_jw_bool(&w, s->dry_run);
+        if (s->dry_run)
+            write_first(&w, r, s);
+        th_jw_end_object(&w);
+        return;
+    }
     th_api_member_int(&w, "delivered", (int64_t)s->by_state[TH_DS_DELIVERED]);
     th_api_member_int(&w, "failed", (int64_t)(s->by_state[TH_DS_EXHAUSTED] + s->by_state[TH_DS_FINAL]));
     th_api_member_int(&w, "cancelled", (int64_t)s->by_state[TH_DS_CANCELLED]);
@@ -150,10 +218,16 @@ static void render(struct th_replay_start *s, struct th_buf *answer)
     th_buf_fini(&body);
 }
 
+static void answer(struct th_api_req *r, struct th_replay_start *s);
+
 static void started(struct th_replay_start *s)
 {
-    struct th_api_req *r = s->user;
+    answer(s->user, s);
+    th_buf_fini(&s->first_mem);
+}
 
+static void answer(struct th_api_req *r, struct th_replay_start *s)
+{
     if (s->result == TH_CH_REPEATED) {
         th_api_kept_send(r, &s->repeated);
         return;
@@ -178,7 +252,7 @@ static void started(struct th_replay_start *s)
         th_api_fail(r, 503, "%s", s->detail[0] ? s->detail : "the replay cannot be stored now");
         return;
     }
-    th_log(TH_LOG_INFO, "replay", TH_KS("tenant", th_api_request_tenant_id(r)),
+    th_log(TH_LOG_INFO, s->backfill ? "backfill" : "replay", TH_KS("tenant", th_api_request_tenant_id(r)),
            TH_KS("endpoint", r->param[0]), TH_KI("matched", s->matched), TH_KI("dry_run", s->dry_run),
            TH_KI("key", r->key_no), TH_KC("request_id", r->x->request_id));
     if (s->replay) {
@@ -194,14 +268,15 @@ static void started(struct th_replay_start *s)
     th_api_reply(r, 202);
 }
 
-void th_h_replay_start(struct th_api_req *r)
+static void start(struct th_api_req *r, bool backfill)
 {
     struct th_endpoint *ep = th_api_find_endpoint(r);
     struct th_replay_start *s = &r->op->replay.start;
 
     if (!ep)
         return;
-    *s = (struct th_replay_start){.ep = ep, .idem = r->idem, .render = render, .done = started, .user = r};
+    *s = (struct th_replay_start){
+        .ep = ep, .backfill = backfill, .idem = r->idem, .render = render, .done = started, .user = r};
     if (!read_request(r, s))
         th_api_fail_nomem(r);
     else if (r->error_count)
@@ -210,18 +285,30 @@ void th_h_replay_start(struct th_api_req *r)
         th_engine_replay(r->api->engine, s);
 }
 
+void th_h_replay_start(struct th_api_req *r)
+{
+    start(r, false);
+}
+
+void th_h_backfill(struct th_api_req *r)
+{
+    start(r, true);
+}
+
 /* ---- showing and stopping ---- */
 
 static void write_filters(struct th_jw *w, const struct th_replay *p)
 {
     th_api_member_time(w, "since", p->since);
     th_api_member_time(w, "until", p->until);
-    th_jw_key(w, TH_LIT("status"));
-    th_jw_array(w);
-    for (size_t i = 0; i < STATUSES; i++)
-        if (p->states & statuses[i].states)
-            th_jw_string(w, th_str(statuses[i].name));
-    th_jw_end_array(w);
+    if (!p->backfill) {
+        th_jw_key(w, TH_LIT("status"));
+        th_jw_array(w);
+        for (size_t i = 0; i < STATUSES; i++)
+            if (p->states & statuses[i].states)
+                th_jw_string(w, th_str(statuses[i].name));
+        th_jw_end_array(w);
+    }
     th_jw_key(w, TH_LIT("event_types"));
     th_jw_array(w);
     for (unsigned i = 0; i < p->type_count; i++)
@@ -270,6 +357,8 @@ static void write_replay(struct th_api_req *r, struct th_jw *w, const struct th_
     } else {
         th_jw_null(w);
     }
+    if (p->backfill)
+        th_api_member_str(w, "kind", TH_LIT("backfill"));
     write_progress(w, p);
     write_filters(w, p);
     th_api_member_time(w, "created_at", p->created.ms);

@@ -368,9 +368,25 @@ const struct th_api_schema th_api_schemas[] = {
             "had been delivered\"},\"failed\":" INT ",\"cancelled\":" INT
             ",\"unfinished\":{\"type\":\"integer\",\"description\":\"deliveries that are not "
             "among the matches because they have not ended\"},\"dry_run\":" BOOL)},
+    {"BackfillNew",
+     CLOSED("\"since\"",
+            "\"since\":" TIME ",\"until\":" TIME_NULL
+            ",\"event_types\":{\"type\":[\"array\",\"null\"],\"maxItems\":64,\"items\":" EVENT_TYPE
+            "},\"dry_run\":{\"type\":[\"boolean\",\"null\"]}")},
+    {"BackfillStarted",
+     OBJECT("\"id\",\"matched\",\"left_out\",\"dry_run\"",
+            "\"id\":" STR_NULL ",\"matched\":" INT ",\"left_out\":" REF(
+                "BackfillLeftOut") ",\"dry_run\":" BOOL
+                                   ",\"first\":{\"type\":\"array\",\"maxItems\":10,\"items\":" REF(
+                                       "BackfillFirst") "}")},
+    {"BackfillLeftOut", OBJECT("\"event_type\",\"channels\",\"filter\",\"expired\",\"erased\"",
+                               "\"event_type\":" INT ",\"channels\":" INT ",\"filter\":" INT
+                               ",\"expired\":" INT ",\"erased\":" INT)},
+    {"BackfillFirst",
+     OBJECT("\"id\",\"type\",\"created_at\"", "\"id\":" STR ",\"type\":" STR ",\"created_at\":" TIME)},
     {"Replay",
      OBJECT("\"id\",\"endpoint\",\"state\",\"matched\",\"queued\",\"progress\",\"created_at\",\"updated_at\"",
-            "\"id\":" STR ",\"endpoint\":" STR_NULL
+            "\"id\":" STR ",\"endpoint\":" STR_NULL ",\"kind\":{\"type\":\"string\",\"enum\":[\"backfill\"]}"
             ",\"state\":{\"type\":\"string\",\"enum\":[\"collecting\",\"running\",\"done\",\"cancelled\","
             "\"failed\"]}"
             ",\"matched\":" INT ",\"queued\":" INT ",\"progress\":{\"type\":\"number\",\"format\":\"double\","

@@ -44,6 +44,7 @@ static const struct {
     {"deliveries retry", "tenterhook deliveries retry dlv_01M7X22X2G2RSS9YF9GYP3Z53C"},
     {"attempts", "tenterhook attempts --outcome timeout --limit 100"},
     {"tail", "tenterhook tail --endpoint we_01M7X22X2G2RSS9YF9GYP3Z53C --outcome failed_status"},
+    {"endpoints backfill", "tenterhook endpoints backfill we_01M7X22X2G2RSS9YF9GYP3Z53C --since 7d --dry-run"},
     {"replay start", "tenterhook replay we_01M7X22X2G2RSS9YF9GYP3Z53C --since 24h --status failed"},
     {"replay show", "tenterhook replay show rpl_01M7X22X2G2RSS9YF9GYP3Z53C"},
     {"replay cancel", "tenterhook replay cancel rpl_01M7X22X2G2RSS9YF9GYP3Z53C"},

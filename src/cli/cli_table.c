@@ -189,6 +189,15 @@ static const struct th_cli_option tail_options[] = {
     {"--for", "TIME", "end after this time"},
     NONE,
 };
+static const struct th_cli_option backfill_options[] = {
+    {"--since", "TIME", "only events accepted from this time on, as in `tenterhook events` (default: all)"},
+    {"--until", "TIME", "only events accepted before this time (default: when the endpoint was made, which is the latest)"},
+    {"--type", "TYPE", "only events of this type; may be repeated"},
+    {"--dry-run", NULL, "only count, and show the first ones"},
+    {"--no-wait", NULL, "start it and return"},
+    YES,
+    NONE,
+};
 static const struct th_cli_option replay_start_options[] = {
     {"--since", "TIME", "only from this time on, as in `tenterhook events` (default 24h)"},
     UNTIL,
@@ -388,6 +397,10 @@ static const char tail_text[] =
     "Each attempt is one line: first ones, retries, replays and tests, in the order in which they ended, and "
     "none is left out, even if the server is restarted meanwhile. On a terminal Enter shows request and "
     "answer of the newest, up and down choose another one, r sends it again, q ends.";
+static const char backfill_text[] =
+    "For a new endpoint: sends what had been accepted before it was made, as far as its types, channels and "
+    "filter take it, oldest first and behind its fresh events, under the ids that the events have. Counts first, asks, then "
+    "shows progress; `tenterhook replay show` and `cancel` know the job, too. Once more sends nothing twice.";
 static const char replay_start_text[] =
     "Counts first, says how many of the matches had been delivered, asks, then shows progress and the time "
     "that is left. If no state is given, it asks whether those that had been delivered go out again, too. "
@@ -449,6 +462,7 @@ const struct th_command th_commands[] = {
     {"endpoints", "resume", "ID", "send an endpoint's deliveries again, oldest first; also enables a disabled endpoint", NULL, API, 1, 1, dialect_options, th_cmd_endpoint_resume, NULL},
     {"endpoints", "test", "ID", "send a sample to this endpoint only, and show the result", NULL, API, 1, 1, endpoints_test_options, th_cmd_endpoint_test, NULL},
     {"endpoints", "retry", "ID", "make all deliveries due now that wait for another attempt", endpoints_retry_text, API, 1, 1, NULL, th_cmd_endpoint_retry, NULL},
+    {"endpoints", "backfill", "ID", "send events to an endpoint that were accepted before it was made", backfill_text, API, 1, 1, backfill_options, th_cmd_backfill, NULL},
     {"endpoints", "health", "", "show the health of endpoints and how much waits for them; with the operator's key, for all tenants", NULL, API, 0, 0, endpoints_health_options, th_cmd_endpoint_health, NULL},
     {"events", "list", "", "list events, newest first", NULL, API, 0, 0, events_list_options, th_cmd_events, NULL},
     {"events", "show", "ID", "show an event with its data and its deliveries", NULL, API, 1, 1, NULL, th_cmd_event, NULL},

@@ -49,6 +49,7 @@ int th_cmd_key_create(struct th_cli *cli);
 int th_cmd_key_delete(struct th_cli *cli);
 int th_cmd_portal_link(struct th_cli *cli);
 int th_cmd_replay(struct th_cli *cli);
+int th_cmd_backfill(struct th_cli *cli);
 int th_cmd_replay_show(struct th_cli *cli);
 int th_cmd_replay_cancel(struct th_cli *cli);
 int th_cmd_dev(struct th_cli *cli);

@@ -10,8 +10,10 @@
 #include "cli/cmd.h"
 #include <stdlib.h>
 
-/* undelivered: only what had not been delivered, where the user has named no state. */
-static bool write_filters(struct th_cli *cli, struct th_buf *body, bool dry, bool undelivered)
+/* The request of a replay or of a backfill, which knows no states.
+ * undelivered: only what had not been delivered, where the user has named no state. */
+static bool write_filters(struct th_cli *cli, struct th_buf *body, bool dry, bool undelivered,
+                          const char *default_since)
 {
     static const struct {
         const char *option, *field;
@@ -19,7 +21,7 @@ static bool write_filters(struct th_cli *cli, struct th_buf *body, bool dry, boo
     const char *since = th_cli_option(cli, "--since"), *until = th_cli_option(cli, "--until"), *item;
     struct th_jw w = th_jw(body);
 
-    since = th_cli_moment(cli, since ? since : "24h");
+    since = th_cli_moment(cli, since ? since : default_since);
     if (until)
         until = th_cli_moment(cli, until);
     if (!since || (th_cli_option(cli, "--until") && !until))
@@ -56,7 +58,7 @@ static int start(struct th_cli *cli, bool dry, bool undelivered, struct th_answe
     int status;
 
     th_buf_init(&body, 1u << 20);
-    status = write_filters(cli, &body, dry, undelivered)
+    status = write_filters(cli, &body, dry, undelivered, "24h")
                  ? th_cli_call(cli, "POST", th_cli_path(cli, "/v1/webhooks/%s/replay", cli->args[0]),
                                th_buf_view(&body), NULL, answer)
                  : TH_EXIT_USAGE;
@@ -186,6 +188,108 @@ int th_cmd_replay(struct th_cli *cli)
         return status;
     id = th_cli_member(cli, answer.json, "/id");
     match = say_matches(cli, number(cli, &answer, "/matched"), number(cli, &answer, "/delivered"));
+    if (th_cli_has(cli, "--no-wait")) {
+        if (!th_cmd_json(cli, &answer))
+            printf("%s  %s; `tenterhook replay show %s` shows progress\n", id, match, id);
+        th_answer_free(&answer);
+        return TH_EXIT_OK;
+    }
+    th_answer_free(&answer);
+    if (!cli->json)
+        printf("%s  %s\n", id, match);
+    return watch(cli, id);
+}
+
+/* ---- events from before the endpoint was made ---- */
+
+static int start_backfill(struct th_cli *cli, bool dry, struct th_answer *answer)
+{
+    struct th_buf body;
+    int status;
+
+    th_buf_init(&body, 1u << 20);
+    status = write_filters(cli, &body, dry, false, "2026-01-01T00:00:00Z")
+                 ? th_cli_call(cli, "POST", th_cli_path(cli, "/v1/webhooks/%s/backfill", cli->args[0]),
+                               th_buf_view(&body), NULL, answer)
+                 : TH_EXIT_USAGE;
+    th_buf_fini(&body);
+    return status;
+}
+
+/* "12 earlier events match (left out: 3 by the filter)" */
+static const char *say_events(struct th_cli *cli, const struct th_answer *answer)
+{
+    static const char *const reasons[][2] = {{"event_type", "of other types"},
+                                             {"channels", "in other channels"},
+                                             {"filter", "by the filter"},
+                                             {"expired", "expired"},
+                                             {"erased", "erased"}};
+    int64_t matched = number(cli, answer, "/matched");
+    const char *text = th_cli_printf(cli, "%lld earlier %s", (long long)matched,
+                                     matched == 1 ? "event matches" : "events match"),
+               *left = "";
+
+    for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++) {
+        int64_t n = number(cli, answer, th_cli_printf(cli, "/left_out/%s", reasons[i][0]));
+        if (n)
+            left = th_cli_printf(cli, "%s%s%lld %s", left, *left ? ", " : "", (long long)n, reasons[i][1]);
+    }
+    return *left ? th_cli_printf(cli, "%s (left out: %s)", text, left) : text;
+}
+
+static void print_first(struct th_cli *cli, const struct th_answer *answer)
+{
+    struct th_json list, event;
+    struct th_json_iter it;
+
+    if (!th_json_member(answer->json, TH_LIT("first"), &list))
+        return;
+    th_json_iter(&it, list);
+    while (th_json_next(&it, NULL, &event))
+        printf("  %s  %s  %s\n", th_cli_time(cli, event, "/created_at"), th_cli_member(cli, event, "/type"),
+               th_cli_member(cli, event, "/id"));
+}
+
+/* Exit status; TH_EXIT_OK with matched 0 or --dry-run: everything has been said. */
+static int count_backfill(struct th_cli *cli, int64_t *matched, const char **match)
+{
+    struct th_answer answer;
+    int status = start_backfill(cli, true, &answer);
+
+    if (status)
+        return status;
+    *matched = number(cli, &answer, "/matched");
+    *match = say_events(cli, &answer);
+    if (!th_cli_has(cli, "--dry-run") && *matched) {
+        th_answer_free(&answer);
+        return TH_EXIT_OK;
+    }
+    if (!th_cmd_json(cli, &answer)) {
+        printf("%s; %s\n", *match,
+               *matched ? "nothing was sent (dry run). The first ones:" : "nothing to send");
+        print_first(cli, &answer);
+    }
+    th_answer_free(&answer);
+    return TH_EXIT_OK;
+}
+
+int th_cmd_backfill(struct th_cli *cli)
+{
+    struct th_answer answer;
+    const char *id, *match;
+    int64_t matched;
+    int status = count_backfill(cli, &matched, &match);
+
+    if (status || th_cli_has(cli, "--dry-run") || !matched)
+        return status;
+    if (!th_cli_has(cli, "--yes") &&
+        !th_cli_confirm(cli, th_cli_printf(cli, "%s. Send to %s?", match, cli->args[0])))
+        return th_cli_fail(cli, TH_EXIT_USAGE, "%s; nothing was sent. Give --yes to send without being asked",
+                           match);
+    status = start_backfill(cli, false, &answer);
+    if (status)
+        return status;
+    id = th_cli_member(cli, answer.json, "/id");
     if (th_cli_has(cli, "--no-wait")) {
         if (!th_cmd_json(cli, &answer))
             printf("%s  %s; `tenterhook replay show %s` shows progress\n", id, match, id);

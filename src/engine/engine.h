@@ -522,6 +522,14 @@ bool th_engine_parse_delivery_id(struct th_engine *e, const struct th_dialect *d
 
 /* ---- publishing ---- */
 
+/** Of an event that was accepted before, what its copy keeps beside its texts. */
+struct th_event_copy {
+    struct th_span id; /* th_copy_id */
+    struct th_event_more more;
+    uint32_t rnd;
+    uint8_t marks; /* of its delivery: bits of enum th_mark */
+};
+
 struct th_publish_event { /* spans must live until done */
     struct th_span type, data, external_id, resource_type, resource_id;
     struct th_span channels;    /* names, one per line */
@@ -530,6 +538,8 @@ struct th_publish_event { /* spans must live until done */
     bool has_time;
     struct th_wall time;
     int64_t deliver_at, expires_at; /* wall ms, as in struct th_event_more; 0: not given */
+    const struct th_event_copy
+        *copy; /* with `copies`: instead of the members above from channels on, but for the time */
     /* result */
     struct th_event_row row; /* number, times, deliveries; enough for th_engine_event_id */
     bool data_exact;         /* th_dialect_warnings finds nothing; false: that is not known */
@@ -556,6 +566,9 @@ struct th_publish {
     uint32_t count; /* 1..1000 */
     struct th_publish_event *events;
     struct th_endpoint *only; /* a test for this endpoint, even if it is inactive; else NULL */
+    /* with `only`: no tests, but copies of earlier events, which were checked when they were accepted, and go out behind fresh ones.
+     * ID_TAKEN: the endpoint has been given that event before, or it is gone or erased */
+    bool copies;
     void (*done)(struct th_publish *);
     void *user;
     /* result */
@@ -588,6 +601,10 @@ TH_MUST_USE bool th_engine_match_begin(struct th_engine *e, const struct th_even
  * th_engine_match_end. *steps: the number of steps, up to some 300,000. */
 enum th_match th_engine_match(struct th_engine *e, const struct th_endpoint *ep,
                               const struct th_event_row *row, struct th_jsonpath_why *why, uint32_t *steps);
+/** Does the same by what the endpoint subscribes to alone: its types, its channels and its filter. */
+enum th_match th_engine_match_subscription(struct th_engine *e, const struct th_endpoint *ep,
+                                           const struct th_event_row *row, struct th_jsonpath_why *why,
+                                           uint32_t *steps);
 /** Does the same for a filter that belongs to no endpoint. */
 enum th_match th_engine_match_filter(struct th_engine *e, const struct th_jsonpath *filter,
                                      struct th_jsonpath_why *why, uint32_t *steps);
@@ -742,11 +759,25 @@ struct th_replay { /* read-only for the API; valid until the next turn */
     uint32_t states;      /* bits 1 << enum th_delivery_state; never TH_DS_QUEUED */
     struct th_span types[TH_MAX_REPLAY_TYPES];
     unsigned type_count;
+    /* it sends events that were accepted before the endpoint was made: of these, by their accept, since and until are */
+    bool backfill;
     enum th_replay_state state;
-    uint64_t matched, queued; /* deliveries found; those put into the replay lane so far */
+    uint64_t matched, queued; /* deliveries, or events, found; those put into the replay lane so far */
+};
+
+#define TH_BACKFILL_FIRST 10
+/* Why events of a backfill's time are left out. */
+enum th_left_out {
+    TH_LEFT_TYPE,
+    TH_LEFT_CHANNEL,
+    TH_LEFT_FILTER,
+    TH_LEFT_EXPIRED,
+    TH_LEFT_ERASED,
+    TH_LEFT_OUTS
 };
 struct th_replay_start {
     struct th_endpoint *ep; /* in: looked up again by number */
+    bool backfill;          /* until: at most the time at which the endpoint was made; states do not count */
     int64_t since, until;
     uint32_t states;
     const struct th_span *types; /* exact event types; count 0: all */
@@ -763,7 +794,12 @@ struct th_replay_start {
     uint64_t by_state[TH_DS_CANCELLED +
                       1];           /* the matches by state; QUEUED: unfinished ones, which are no matches */
     const struct th_replay *replay; /* NULL for a dry run */
-    struct th_buf repeated;         /* the caller frees it with th_buf_wipe */
+    /* backfill: events that do not match; with dry_run also the first ones that would go out. The caller frees first_mem with th_buf_fini */
+    uint64_t left_out[TH_LEFT_OUTS];
+    struct th_event_row first[TH_BACKFILL_FIRST];
+    unsigned first_count;
+    struct th_buf first_mem;
+    struct th_buf repeated; /* the caller frees it with th_buf_wipe */
     char detail[200];
     void *impl;
 };

@@ -77,7 +77,7 @@ def test_no_route_lets_one_tenant_at_what_another_one_has(shared, world, whose):
         scopes = ["events:publish", "webhooks:manage"]
         stranger = shared.api.with_key(shared.api.post(f"/v1/tenants/{name}/keys", {"scopes": scopes}).expect(201).json["key"])
     ids = {"webhooks": endpoint, "events": event, "deliveries": delivery, "replays": replay}
-    bodies = {"replay": {"since": "2020-01-01T00:00:00Z"}}
+    bodies = dict.fromkeys(("replay", "backfill"), {"since": "2020-01-01T00:00:00Z"})
     before, asked = settings_and_rows(shared, one, endpoint, event, delivery), []
     for path, methods in shared.api.get("/openapi.json").expect(200).json["paths"].items():
         parts = path.split("/")

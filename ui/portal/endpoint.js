@@ -46,7 +46,7 @@ export default function Endpoint({ route, setTitle }) {
       : tab === 'delete' && may ? html`<section class="panel" aria-labelledby="de"><div class="ph"><h2 id="de">${t('delete_this')}</h2></div><div class="pb"><p>${t('delete_what')} ${h ? waiting(h) : ''}</p><p class="acts"><button class="btn harm" type="button" onClick=${() => setDialog('delete')}>${t('delete_ask')}</button></p></div></section>`
       : html`<section aria-labelledby="dl"><div class="sec-h"><h2 id="dl">${t('latest')}</h2><${Live} live=${list.live} /><a href=${to('deliveries', { endpoint: id })}>${t('all')}</a></div><${DeliveryTable} list=${list} tenant="" withEndpoint=${false} caption=${t('latest')} most=${10} empty=${t('no_delivery')} /></section>`}</div>
     <aside aria-label=${t('settings_and_secrets')}><${Settings} w=${w} id=${id} />${session.now.secrets && html`<${Secrets} id=${id} tenant="" dialect=${dialect} may=${true} />`}${may && html`<${Test} id=${id} tenant="" dialect=${dialect} events=${w.events} />`}</aside></div>
-    ${dialog === 'replay' && html`<${Replay} id=${id} h=${h} onClose=${() => setDialog('')} />`}
+    ${dialog === 'replay' && html`<${Replay} id=${id} made=${w.created_at} h=${h} onClose=${() => setDialog('')} />`}
     ${dialog === 'enable' && html`<${Confirm} title=${t('enable_title')} text=${h?.held ? t('enable_text', { n: num(h.held) }) : t('enable_none')} label=${t('enable_yes')} onYes=${() => set(true)} onClose=${() => setDialog('')} />`}
     ${dialog === 'delete' && html`<${Confirm} title=${t('delete_this')} text=${`${host}${rest}. ${t('delete_what')}`} label=${t('delete_yes')} harm=${true} onYes=${async () => { await call('DELETE', path(id)); toast(t('deleted')); go(to('')); }} onClose=${() => setDialog('')} />`}`;
 }

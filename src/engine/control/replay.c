@@ -14,6 +14,7 @@
 #include "base/arena.h"
 #include "base/map.h"
 #include "engine/context.h"
+#include "engine/control/backfill.h"
 #include "engine/control/replay_job.h"
 #include "engine/mail.h"
 #include "engine/settings/blob.h"
@@ -25,9 +26,10 @@
 
 #define MAX_MATCHED (1u << 20)
 #define AHEAD 512
-#define MAX_JOBS 1000    /* rows kept, ended ones among them */
-#define MAX_PLACES 64    /* each may hold MAX_MATCHED numbers */
-#define STALL_US 1000000 /* a job that had nothing to do for so long gives its place to one that waits */
+#define TAKE_STEPS 100000 /* of filters, in one turn */
+#define MAX_JOBS 1000     /* rows kept, ended ones among them */
+#define MAX_PLACES 64     /* each may hold MAX_MATCHED numbers */
+#define STALL_US 1000000  /* a job that had nothing to do for so long gives its place to one that waits */
 
 /* ---- the job row ---- */
 
@@ -119,26 +121,11 @@ static void record(struct th_replay_job *j)
 
 /* ---- collecting ---- */
 
-static bool type_wanted(const struct th_replay_job *j, struct th_span type)
+/* One that matches. False: there is no room for it. */
+static bool keep(struct th_replay_job *j, uint64_t no)
 {
-    if (j->pub.type_count == 0)
-        return true;
-    for (unsigned i = 0; i < j->pub.type_count; i++)
-        if (th_pattern_has(j->pub.types[i], type))
-            return true;
-    return false;
-}
-
-static bool collect_row(struct th_replay_job *j, const struct th_delivery_row *row)
-{
-    if (!type_wanted(j, row->event.type) || row->event.test || row->event.erased || row->no <= j->pos)
-        return true;
-    if (j->start)
-        j->start->by_state[row->state]++;
-    if (row->state == TH_DS_QUEUED) /* retried, not replayed */
-        return true;
     if (j->start) {
-        j->found++;
+        j->oldest[j->found++ % TH_BACKFILL_FIRST] = no;
         if (!j->place) /* counting needs no room */
             return j->start->dry_run || j->found <= MAX_MATCHED;
     }
@@ -150,8 +137,20 @@ static bool collect_row(struct th_replay_job *j, const struct th_delivery_row *r
         j->nos = v;
         j->cap = cap;
     }
-    j->nos[j->count++] = row->no;
+    j->nos[j->count++] = no;
     return true;
+}
+
+static bool collect_row(struct th_replay_job *j, const struct th_delivery_row *row)
+{
+    if (!th_replay_wants_type(j, row->event.type) || row->event.test || row->event.erased ||
+        row->no <= j->pos)
+        return true;
+    if (j->start)
+        j->start->by_state[row->state]++;
+    if (row->state == TH_DS_QUEUED) /* retried, not replayed */
+        return true;
+    return keep(j, row->no);
 }
 
 static void collect(struct th_replay_job *j);
@@ -173,6 +172,14 @@ static void collected_too_much(struct th_replay_job *j)
     e->replay_look_at.us = e->now.mono.us + STALL_US / 10;
 }
 
+static void first_read(struct th_replay_job *j, enum th_error error)
+{
+    if (error)
+        answer(j, TH_CH_UNAVAILABLE, th_error_name(error));
+    else
+        answer(j, TH_CH_DONE, "");
+}
+
 static void collect_end(struct th_replay_job *j, bool fits)
 {
     if (!j->start) { /* resumed after a start, or with a new place */
@@ -190,35 +197,59 @@ static void collect_end(struct th_replay_job *j, bool fits)
     }
     j->pub.matched = j->found;
     j->resume = !j->place; /* then its numbers are collected when it has one */
-    if (j->start->dry_run)
-        answer(j, TH_CH_DONE, "");
-    else
+    if (!j->start->dry_run)
         record(j);
+    else if (j->pub.backfill && j->found)
+        th_backfill_first(j, first_read);
+    else
+        answer(j, TH_CH_DONE, "");
 }
 
-static void collected(struct th_op *op)
+/* The page is the job's until all of its rows have been looked at, which may take several turns. */
+static void take_rows(void *arg)
 {
-    struct th_replay_job *j = op->user;
+    struct th_replay_job *j = arg;
     struct th_engine *e = j->e;
     uint64_t next = j->page.next;
+    uint32_t steps = 0;
     bool fits = true;
 
+    while (fits && j->page_at < j->page.count) {
+        if (steps > TAKE_STEPS) {
+            th_engine_defer(e, &j->defer, take_rows, j);
+            return;
+        }
+        if (!j->pub.backfill)
+            fits = collect_row(j, &j->page.rows.deliveries[j->page_at]);
+        else if (th_backfill_wants(j, &j->page.rows.events[j->page_at], &steps))
+            fits = keep(j, j->page.rows.events[j->page_at].no);
+        j->page_at++;
+    }
     e->ops_out--;
     j->busy = false;
-    if (op->error) {
-        th_engine_store_error(e, op->error);
-        if (j->start)
-            answer(j, TH_CH_UNAVAILABLE, th_error_name(op->error));
-        return;
-    }
-    for (uint32_t i = 0; fits && i < j->page.count; i++)
-        fits = collect_row(j, &j->page.rows.deliveries[i]);
     th_engine_page_free(e, &j->page);
     j->page.before = next;
     if (!fits || next == 0)
         collect_end(j, fits);
     else
         collect(j);
+}
+
+static void collected(struct th_op *op)
+{
+    struct th_replay_job *j = op->user;
+    struct th_engine *e = j->e;
+
+    if (!op->error) {
+        j->page_at = 0;
+        take_rows(j);
+        return;
+    }
+    e->ops_out--;
+    j->busy = false;
+    th_engine_store_error(e, op->error);
+    if (j->start)
+        answer(j, TH_CH_UNAVAILABLE, th_error_name(op->error));
 }
 
 static void collect(struct th_replay_job *j)
@@ -234,6 +265,8 @@ static void collect(struct th_replay_job *j)
                                .until = j->pub.until,
                                .before = before,
                                .limit = 1000};
+    if (j->pub.backfill)
+        th_backfill_page(j);
     j->busy = true;
     j->e->ops_out++;
     th_engine_submit(j->e, &j->page.op);
@@ -323,34 +356,47 @@ static bool waiting_at(struct th_replay_job *j, bool *exists, uint32_t *waiting)
 
 /* ---- running ---- */
 
+/* The oldest `count` numbers have been dealt with. */
+static void went_on(struct th_replay_job *j, uint32_t count, uint32_t queued)
+{
+    struct th_engine *e = j->e;
+
+    j->busy = false;
+    e->more = true;
+    if (!count)
+        return; /* the same step again */
+    j->pos = j->nos[j->count - count];
+    j->count -= count;
+    j->pub.queued += queued;
+    j->pub.updated = e->now.wall;
+    if (j->count == 0 && j->pub.state == TH_REPLAY_RUNNING) /* else it was cancelled meanwhile */
+        th_replay_job_enter(j, TH_REPLAY_DONE);
+    j->row_dirty = true;
+}
+
 static void stepped(struct th_op *op)
 {
     struct th_replay_job *j = op->user;
     struct th_engine *e = j->e;
+    uint32_t queued = 0;
 
     if (op->error == TH_UNKNOWN) { /* what it has queued must be known here too: the same operation again */
         th_engine_submit(e, op);
         return;
     }
     e->ops_out--;
-    j->busy = false;
     if (op->error) {
+        j->busy = false;
         th_engine_store_error(e, op->error);
         return; /* the same step again */
     }
     for (uint32_t i = 0; i < j->move.count; i++) {
         if (!j->place->moved[i])
             continue;
-        j->pub.queued++;
+        queued++;
         th_offer(e, &j->place->rows[i]);
     }
-    j->pos = j->place->nos[j->move.count - 1];
-    j->count -= j->move.count;
-    j->pub.updated = e->now.wall;
-    if (j->count == 0 && j->pub.state == TH_REPLAY_RUNNING) /* else it was cancelled meanwhile */
-        th_replay_job_enter(j, TH_REPLAY_DONE);
-    j->row_dirty = true;
-    e->more = true;
+    went_on(j, j->move.count, queued);
 }
 
 static void step(struct th_replay_job *j)
@@ -359,6 +405,8 @@ static void step(struct th_replay_job *j)
     uint32_t n = j->count < TH_REPLAY_STEP ? j->count : TH_REPLAY_STEP, waiting;
     bool exists;
 
+    if (e->now.mono.us < j->again_at.us)
+        return;
     if (!waiting_at(j, &exists, &waiting))
         return;
     if (!exists) {
@@ -374,6 +422,10 @@ static void step(struct th_replay_job *j)
     if (waiting >= AHEAD)
         return;
     j->stalled = e->now.mono;
+    if (j->pub.backfill) {
+        th_backfill_step(j, went_on);
+        return;
+    }
     for (uint32_t i = 0; i < n; i++)
         j->place->nos[i] = j->nos[j->count - 1 - i];
     j->move = (struct th_move){.op = {.kind = TH_OP_MOVE, .done = stepped, .user = j},
@@ -479,9 +531,12 @@ struct th_mono th_replays_wanted(const struct th_engine *e)
     for (struct th_list *l = e->replays.next; l != &e->replays;
          l = l->next) { /* no settle here wakes these */
         const struct th_replay_job *j = TH_CONTAINER(l, struct th_replay_job, link);
-        if (j->pub.state == TH_REPLAY_RUNNING && !j->busy && !th_is_mine(e, j->pub.endpoint) &&
-            j->peek.at.us < next.us)
+        if (j->pub.state != TH_REPLAY_RUNNING || j->busy)
+            continue;
+        if (!th_is_mine(e, j->pub.endpoint) && j->peek.at.us < next.us)
             next = j->peek.at;
+        if (j->again_at.us > e->now.mono.us && j->again_at.us < next.us)
+            next = j->again_at;
     }
     return next;
 }
@@ -573,6 +628,9 @@ void th_engine_replay(struct th_engine *e, struct th_replay_start *r)
     r->result = TH_CH_UNAVAILABLE;
     r->replay = NULL;
     r->matched = 0;
+    r->first_count = 0;
+    th_buf_init(&r->first_mem, 64u << 20);
+    memset(r->left_out, 0, sizeof r->left_out);
     memset(r->by_state, 0, sizeof r->by_state);
     r->detail[0] = 0;
     if (!th_limit_allows(e, r->ep->tenant, TH_L_REPLAYS, 1, r->detail, sizeof r->detail)) {
@@ -590,7 +648,8 @@ void th_engine_replay(struct th_engine *e, struct th_replay_start *r)
         j->pub.rnd = th_engine_rnd32(e) & ((1u << 27) - 1);
         j->pub.created = j->pub.updated = e->now.wall;
         j->pub.since = r->since;
-        j->pub.until = r->until ? r->until : e->now.wall.ms + 1;
+        j->pub.backfill = r->backfill;
+        j->pub.until = r->until ? r->until : r->backfill ? r->ep->created.ms : e->now.wall.ms + 1;
         j->pub.states = r->states & ~(1u << TH_DS_QUEUED);
         for (unsigned i = 0; ok && i < r->type_count && i < TH_MAX_REPLAY_TYPES; i++)
             ok = th_arena_copy(&j->mem, r->types[i], &j->pub.types[j->pub.type_count++]);

@@ -21,6 +21,21 @@ struct th_replay_peek {
     struct th_mono at; /* not asked again before */
 };
 
+struct th_replay_job;
+/* The same for a backfill: the events of a step, and their copies. */
+#define TH_BACKFILL_STEP 32
+struct th_backfill_step {
+    struct th_load load;
+    struct th_publish publish;
+    uint64_t nos[TH_BACKFILL_STEP];
+    struct th_event_row rows[TH_BACKFILL_STEP];
+    struct th_publish_event events[TH_BACKFILL_STEP];
+    struct th_event_copy copies[TH_BACKFILL_STEP];
+    char ids[TH_BACKFILL_STEP][TH_COPY_ID_MAX];
+    uint32_t count; /* numbers of this step */
+    void (*done)(struct th_replay_job *j, uint32_t count, uint32_t queued);
+};
+
 struct th_replay_job {
     struct th_replay pub;
     struct th_list link;     /* of recorded jobs */
@@ -28,9 +43,17 @@ struct th_replay_job {
     struct th_list cancels,
         written; /* struct th_replay_cancel: for the next write of the row, for the one under way */
     struct th_engine *e;
-    struct th_arena mem;           /* types */
-    struct th_replay_start *start; /* until it is answered */
-    struct th_replay_step *place;  /* NULL: none, and no numbers */
+    struct th_arena mem;              /* types */
+    struct th_replay_start *start;    /* until it is answered */
+    struct th_replay_step *place;     /* NULL: none, and no numbers */
+    struct th_backfill_step *copying; /* NULL: it has made no step since it got its place */
+    struct th_mono again_at; /* of a backfill: no step before, because there was no room for the last one */
+    uint64_t oldest[TH_BACKFILL_FIRST]; /* while it starts: of what matches, in turn */
+    uint64_t first_nos[TH_BACKFILL_FIRST];
+    struct th_load first; /* these, read for the answer */
+    void (*first_done)(struct th_replay_job *j, enum th_error error);
+    struct th_deferred defer;
+    uint32_t page_at; /* rows of the page that have been looked at */
     struct th_replay_peek peek;
     struct th_counts counts; /* several nodes: what waits at an endpoint of another one */
     struct th_waiting counted;
@@ -49,6 +72,8 @@ struct th_replay_job {
     struct th_buf settings, answer;
 };
 
+/* Whether the job was asked for events of this type. */
+bool th_replay_wants_type(const struct th_replay_job *j, struct th_span type);
 /* Makes a job that waits for nothing and is on no list; NULL: no memory. */
 struct th_replay_job *th_replay_job_new(struct th_engine *e);
 /* To be called once, before anything else: sets the job's tenant and first state. */

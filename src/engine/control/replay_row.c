@@ -73,6 +73,8 @@ void th_replay_place_leave(struct th_replay_job *j)
 {
     j->e->replay_places -= j->place != NULL;
     th_free(j->place);
+    th_free(j->copying);
+    j->copying = NULL;
     th_free(j->nos);
     j->place = NULL;
     j->nos = NULL;
@@ -101,6 +103,16 @@ void th_replays_free(struct th_engine *e)
 {
     while (!th_list_empty(&e->replays))
         th_replay_job_free(TH_CONTAINER(e->replays.next, struct th_replay_job, link));
+}
+
+bool th_replay_wants_type(const struct th_replay_job *j, struct th_span type)
+{
+    if (j->pub.type_count == 0)
+        return true;
+    for (unsigned i = 0; i < j->pub.type_count; i++)
+        if (th_pattern_has(j->pub.types[i], type))
+            return true;
+    return false;
 }
 
 bool th_replay_job_of(struct th_replay_job *j, struct th_wall created, uint32_t rnd)
@@ -140,6 +152,8 @@ static void write_settings(struct th_replay_job *j)
     number(&w, "matched", (int64_t)j->pub.matched);
     number(&w, "queued", (int64_t)j->pub.queued);
     number(&w, "pos", (int64_t)j->pos);
+    if (j->pub.backfill)
+        number(&w, "backfill", 1);
     number(&w, "endpoint_created", j->pub.past.created);
     number(&w, "endpoint_rnd", j->endpoint_rnd);
     th_jw_key(&w, TH_LIT("types"));
@@ -249,6 +263,7 @@ void th_replay_load(struct th_engine *e, const struct th_row *row)
     j->pub.since = member(root, "since");
     j->pub.until = member(root, "until");
     j->pub.states = (uint32_t)member(root, "states");
+    j->pub.backfill = member(root, "backfill") != 0;
     j->pub.matched = (uint64_t)member(root, "matched");
     j->pub.queued = (uint64_t)member(root, "queued");
     j->pos = (uint64_t)member(root, "pos");

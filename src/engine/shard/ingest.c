@@ -319,13 +319,13 @@ static bool grow_marks(struct ingest *g, size_t n, size_t cap)
 }
 
 /* Of the endpoint that was added last. */
-static bool add_mark(struct ingest *g, size_t n, enum th_mark mark)
+static bool add_mark(struct ingest *g, size_t n, uint8_t marks)
 {
     if (!g->marks)
         g->marks = th_calloc(1, g->endpoint_cap);
     if (!g->marks)
         return false;
-    g->marks[n - 1] = (uint8_t)mark;
+    g->marks[n - 1] = marks;
     return true;
 }
 
@@ -421,6 +421,8 @@ static enum match_result judge(struct ingest *g, bool *read, unsigned *left)
     enum th_validate validate;
     char text[200];
 
+    if (g->p->copies) /* it was judged when it was accepted */
+        return MATCH_DONE;
     more->version = type && type->version_count ? type->versions[0].version : 0;
     more->marks = 0;
     validate = type && !g->only && !g->internal ? th_event_type_validates(g->e, type) : TH_VALIDATE_OFF;
@@ -463,6 +465,20 @@ static bool put_in_line(struct ingest *g, const struct th_endpoint *ep, bool *re
         ep->spec.ordering.by == TH_ORDER_KEY ? event_of(g, read, left) : g->e->filtering;
 
     return of && add_order(g, g->matched, th_order_of(ep, of));
+}
+
+/* The endpoint that alone gets the event. False: no memory. */
+static bool match_only(struct ingest *g, bool *read, unsigned *left)
+{
+    const struct th_event_copy *copy = g->p->events[g->at].copy;
+    const struct th_ep *ep = th_map_get(&g->e->endpoints, g->only);
+
+    if (!add_endpoint(g, &g->matched, g->only))
+        return false;
+    if (!g->p->copies || !ep)
+        return true;
+    return (!copy->marks || add_mark(g, g->matched, copy->marks)) &&
+           (!ep->pub.spec.ordering.by || put_in_line(g, &ep->pub, read, left));
 }
 
 /* Asks these endpoints from at_endpoint on. */
@@ -542,7 +558,7 @@ static enum match_result match_event(struct ingest *g, unsigned *left)
         g->judged = true;
     }
     if (g->only) {
-        if (!add_endpoint(g, &g->matched, g->only))
+        if (!match_only(g, &read, left))
             return MATCH_FAILED;
     } else if (!t->choosy && g->at && g->at_endpoint == 0 &&
                th_span_eq(g->p->events[g->at].type, g->p->events[g->at - 1].type)) {
@@ -693,6 +709,7 @@ static void fill_row(struct ingest *g, uint32_t i)
                                       .resource_type = ev->resource_type,
                                       .resource_id = ev->resource_id,
                                       .more = ev->more};
+    th_copy_id_read(&from->row.external_id, &from->row.origin, &from->row.origin_at);
 }
 
 /* Each other engine that has some of the event's endpoints gets it with their rows. Returns how many are this one's. */
@@ -741,7 +758,7 @@ static void schedule(struct ingest *g, uint32_t i)
                                            .marks = ev->marks ? ev->marks[k] : 0,
                                            .order = ev->orders ? ev->orders[k] : 0,
                                            .lane = ev->lane});
-    if (!g->only) /* tests are counted when they end */
+    if (!g->only || g->p->copies) /* tests are counted when they end */
         th_count(e->options.metrics, TH_C_DELIVERIES_CREATED, ev->queued);
     if (ev->queued < ev->endpoint_count) {
         e->fence.last_left = ev->no;
@@ -922,6 +939,24 @@ static void accept_ended(struct th_op *op)
     th_fence_accepted(e, again);
 }
 
+/* It keeps what it was, and is due now. */
+static struct th_new_event copied_event(const struct th_engine *e, const struct th_publish_event *from)
+{
+    struct th_new_event ev = {.type = from->type,
+                              .data = from->data,
+                              .external_id = from->copy->id,
+                              .resource_type = from->resource_type,
+                              .resource_id = from->resource_id,
+                              .more = from->copy->more,
+                              .time = from->time,
+                              .rnd = from->copy->rnd,
+                              .lane = TH_LANE_REPLAY};
+
+    if (ev.more.deliver_at <= e->now.wall.ms)
+        ev.more.deliver_at = 0;
+    return ev;
+}
+
 static void publish(struct th_engine *e, struct th_publish *p, uint64_t except, bool by_name, bool internal)
 {
     const char *why;
@@ -953,6 +988,10 @@ static void publish(struct th_engine *e, struct th_publish *p, uint64_t except, 
     }
     for (uint32_t i = 0; i < p->count; i++) {
         struct th_publish_event *from = &p->events[i];
+        if (p->copies) {
+            g->events[i] = copied_event(e, from);
+            continue;
+        }
         if (!check_event(g, i, p->tenant->dialect))
             return;
         g->events[i] = (struct th_new_event){

@@ -33,6 +33,19 @@ enum th_match th_engine_match_filter(struct th_engine *e, const struct th_jsonpa
                                       : TH_MATCH_FILTER_ERROR;
 }
 
+enum th_match th_engine_match_subscription(struct th_engine *e, const struct th_endpoint *ep,
+                                           const struct th_event_row *row, struct th_jsonpath_why *why,
+                                           uint32_t *steps)
+{
+    why->term_count = why->found_count = 0;
+    *steps = 0;
+    if (!th_ingest_matches(TH_CONTAINER(ep, struct th_ep, pub), row->type))
+        return TH_MATCH_NOT_TYPE;
+    if (ep->spec.channels.n && !th_filters_channels_share(ep->spec.channels, row->more.channels))
+        return TH_MATCH_NOT_CHANNEL;
+    return ep->run->filter ? th_engine_match_filter(e, ep->run->filter, why, steps) : TH_MATCH;
+}
+
 enum th_match th_engine_match(struct th_engine *e, const struct th_endpoint *ep,
                               const struct th_event_row *row, struct th_jsonpath_why *why, uint32_t *steps)
 {
@@ -42,11 +55,8 @@ enum th_match th_engine_match(struct th_engine *e, const struct th_endpoint *ep,
     *steps = 0;
     if (ep->created.ms > row->at.ms)
         return TH_MATCH_LATER;
-    if (!th_ingest_matches(TH_CONTAINER(ep, struct th_ep, pub), row->type))
-        return TH_MATCH_NOT_TYPE;
-    if (ep->disabled_at.ms && v->rules.drop_while_disabled)
+    if (ep->disabled_at.ms && v->rules.drop_while_disabled &&
+        th_ingest_matches(TH_CONTAINER(ep, struct th_ep, pub), row->type))
         return TH_MATCH_DISABLED;
-    if (ep->spec.channels.n && !th_filters_channels_share(ep->spec.channels, row->more.channels))
-        return TH_MATCH_NOT_CHANNEL;
-    return ep->run->filter ? th_engine_match_filter(e, ep->run->filter, why, steps) : TH_MATCH;
+    return th_engine_match_subscription(e, ep, row, why, steps);
 }
