@@ -440,6 +440,21 @@ func (e Reenable) Valid() bool {
 	}
 }
 
+// Defines values for ReplayKind.
+const (
+	Backfill ReplayKind = "backfill"
+)
+
+// Valid indicates whether the value is a known member of the ReplayKind enum.
+func (e ReplayKind) Valid() bool {
+	switch e {
+	case Backfill:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ReplayState.
 const (
 	ReplayStateCancelled  ReplayState = "cancelled"
@@ -731,6 +746,21 @@ const (
 func (e UpdateWebhookParamsTenterhookForm) Valid() bool {
 	switch e {
 	case UpdateWebhookParamsTenterhookFormNative:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for StartBackfillParamsTenterhookForm.
+const (
+	StartBackfillParamsTenterhookFormNative StartBackfillParamsTenterhookForm = "native"
+)
+
+// Valid indicates whether the value is a known member of the StartBackfillParamsTenterhookForm enum.
+func (e StartBackfillParamsTenterhookForm) Valid() bool {
+	switch e {
+	case StartBackfillParamsTenterhookFormNative:
 		return true
 	default:
 		return false
@@ -1079,6 +1109,67 @@ type AuditRow struct {
 
 // AuditRowResult done; checked: a dry run; refused: 4xx; failed: 5xx
 type AuditRowResult string
+
+// BackfillFirst defines model for BackfillFirst.
+type BackfillFirst struct {
+	// CreatedAt when it was made
+	CreatedAt time.Time `json:"created_at"`
+
+	// ID its id; it never changes
+	ID string `json:"id"`
+
+	// Type what happened: names joined by full stops
+	Type string `json:"type"`
+}
+
+// BackfillLeftOut defines model for BackfillLeftOut.
+type BackfillLeftOut struct {
+	// Channels number of events that have none of the endpoint's channels
+	Channels int64 `json:"channels"`
+
+	// Erased number of events whose content has been erased
+	Erased int64 `json:"erased"`
+
+	// EventType number of events of types that the endpoint, or the request, does not want
+	EventType int64 `json:"event_type"`
+
+	// Expired number of events that have expired
+	Expired int64 `json:"expired"`
+
+	// Filter number of events in which the endpoint's filter finds nothing
+	Filter int64 `json:"filter"`
+}
+
+// BackfillNew defines model for BackfillNew.
+type BackfillNew struct {
+	// DryRun true: events are only counted, and nothing is sent
+	DryRun *bool `json:"dry_run,omitempty"`
+
+	// EventTypes only events of these types; empty: all
+	EventTypes *[]string `json:"event_types,omitempty"`
+
+	// Since events accepted at this time or later
+	Since time.Time `json:"since"`
+
+	// Until events accepted before this time
+	Until *time.Time `json:"until,omitempty"`
+}
+
+// BackfillStarted defines model for BackfillStarted.
+type BackfillStarted struct {
+	// DryRun true: events were only counted, and nothing is sent
+	DryRun bool `json:"dry_run"`
+
+	// First with dry_run: the oldest events that would go out, at most ten
+	First *[]BackfillFirst `json:"first,omitempty"`
+
+	// ID id of the job, which is shown and stopped like a replay; null: it was a dry run
+	ID      *string         `json:"id"`
+	LeftOut BackfillLeftOut `json:"left_out"`
+
+	// Matched number of events that go to the endpoint
+	Matched int64 `json:"matched"`
+}
 
 // Cancelled defines model for Cancelled.
 type Cancelled struct {
@@ -2254,6 +2345,9 @@ type Replay struct {
 	// ID its id; it never changes
 	ID string `json:"id"`
 
+	// Kind "backfill" for one; absent for a replay
+	Kind *ReplayKind `json:"kind,omitempty"`
+
 	// Matched number of deliveries that match
 	Matched int64 `json:"matched"`
 
@@ -2278,6 +2372,9 @@ type Replay struct {
 	// UpdatedAt when it was last changed
 	UpdatedAt time.Time `json:"updated_at"`
 }
+
+// ReplayKind "backfill" for one; absent for a replay
+type ReplayKind string
 
 // ReplayState the state of the replay
 type ReplayState string
@@ -3776,6 +3873,21 @@ type UpdateWebhookParams struct {
 // UpdateWebhookParamsTenterhookForm defines parameters for UpdateWebhook.
 type UpdateWebhookParamsTenterhookForm string
 
+// StartBackfillParams defines parameters for StartBackfill.
+type StartBackfillParams struct {
+	// TenterhookTenant with the operator's key: the tenant to act for (default: that of the object that an id names, else default)
+	TenterhookTenant *TenterhookTenantParameter `json:"Tenterhook-Tenant,omitempty"`
+
+	// TenterhookForm native: names, statuses and paging of the dialect standard, whatever the tenant's dialect
+	TenterhookForm *StartBackfillParamsTenterhookForm `json:"Tenterhook-Form,omitempty"`
+
+	// IdempotencyKey 1 to 255 visible ASCII characters; a repetition gives the first answer again
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// StartBackfillParamsTenterhookForm defines parameters for StartBackfill.
+type StartBackfillParamsTenterhookForm string
+
 // ListWebhookDeliveriesParams defines parameters for ListWebhookDeliveries.
 type ListWebhookDeliveriesParams struct {
 	// Limit most rows of a page
@@ -3952,6 +4064,9 @@ type UpdateWebhookJSONRequestBody = WebhookPatch
 
 // UpdateWebhookApplicationMergePatchPlusJSONRequestBody defines body for UpdateWebhook for application/merge-patch+json ContentType.
 type UpdateWebhookApplicationMergePatchPlusJSONRequestBody = WebhookPatch
+
+// StartBackfillJSONRequestBody defines body for StartBackfill for application/json ContentType.
+type StartBackfillJSONRequestBody = BackfillNew
 
 // StartReplayJSONRequestBody defines body for StartReplay for application/json ContentType.
 type StartReplayJSONRequestBody = ReplayNew
@@ -4721,6 +4836,20 @@ type ClientInterface interface {
 	//
 	// Corresponds with PATCH /v1/webhooks/{id} (the `UpdateWebhook` operationId).
 	UpdateWebhookWithApplicationMergePatchPlusJSONBody(ctx context.Context, id string, params *UpdateWebhookParams, body UpdateWebhookApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// StartBackfillWithBody Send events to this endpoint that were accepted before it was made, after its fresh ones
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/webhooks/{id}/backfill (the `StartBackfill` operationId).
+	StartBackfillWithBody(ctx context.Context, id string, params *StartBackfillParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// StartBackfill Send events to this endpoint that were accepted before it was made, after its fresh ones
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/webhooks/{id}/backfill (the `StartBackfill` operationId).
+	StartBackfill(ctx context.Context, id string, params *StartBackfillParams, body StartBackfillJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListWebhookDeliveries List the deliveries of one endpoint, newest first
 	//
@@ -6151,6 +6280,40 @@ func (c *Client) UpdateWebhook(ctx context.Context, id string, params *UpdateWeb
 // Corresponds with PATCH /v1/webhooks/{id} (the `UpdateWebhook` operationId).
 func (c *Client) UpdateWebhookWithApplicationMergePatchPlusJSONBody(ctx context.Context, id string, params *UpdateWebhookParams, body UpdateWebhookApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewUpdateWebhookRequestWithApplicationMergePatchPlusJSONBody(c.Server, id, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// StartBackfillWithBody Send events to this endpoint that were accepted before it was made, after its fresh ones
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/webhooks/{id}/backfill (the `StartBackfill` operationId).
+func (c *Client) StartBackfillWithBody(ctx context.Context, id string, params *StartBackfillParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewStartBackfillRequestWithBody(c.Server, id, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// StartBackfill Send events to this endpoint that were accepted before it was made, after its fresh ones
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/webhooks/{id}/backfill (the `StartBackfill` operationId).
+func (c *Client) StartBackfill(ctx context.Context, id string, params *StartBackfillParams, body StartBackfillJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewStartBackfillRequest(c.Server, id, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -11054,6 +11217,90 @@ func NewUpdateWebhookRequestWithBody(server string, id string, params *UpdateWeb
 			}
 
 			req.Header.Set("If-Match", headerParam2)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewStartBackfillRequest calls the generic StartBackfill builder with application/json body
+func NewStartBackfillRequest(server string, id string, params *StartBackfillParams, body StartBackfillJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewStartBackfillRequestWithBody(server, id, params, "application/json", bodyReader)
+}
+
+// NewStartBackfillRequestWithBody constructs an http.Request for the StartBackfill method, with any body, and a specified content type
+func NewStartBackfillRequestWithBody(server string, id string, params *StartBackfillParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/webhooks/%s/backfill", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.TenterhookTenant != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Tenterhook-Tenant", *params.TenterhookTenant, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Tenterhook-Tenant", headerParam0)
+		}
+
+		if params.TenterhookForm != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "Tenterhook-Form", *params.TenterhookForm, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Tenterhook-Form", headerParam1)
+		}
+
+		if params.IdempotencyKey != nil {
+			var headerParam2 string
+
+			headerParam2, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam2)
 		}
 
 	}

@@ -366,6 +366,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/webhooks/{id}/backfill": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Send events to this endpoint that were accepted before it was made, after its fresh ones */
+        post: operations["startBackfill"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/replays": {
         parameters: {
             query?: never;
@@ -2209,11 +2226,85 @@ export interface components {
             /** @description true: deliveries are only counted, and nothing is sent */
             dry_run: boolean;
         };
+        BackfillNew: {
+            /**
+             * Format: date-time
+             * @description events accepted at this time or later
+             */
+            since: string;
+            /**
+             * Format: date-time
+             * @description events accepted before this time
+             */
+            until?: string | null;
+            /** @description only events of these types; empty: all */
+            event_types?: string[] | null;
+            /** @description true: events are only counted, and nothing is sent */
+            dry_run?: boolean | null;
+        };
+        BackfillStarted: {
+            /** @description id of the job, which is shown and stopped like a replay; null: it was a dry run */
+            id: string | null;
+            /**
+             * Format: int64
+             * @description number of events that go to the endpoint
+             */
+            matched: number;
+            /** @description number of events of that time that do not go to the endpoint, by reason */
+            left_out: components["schemas"]["BackfillLeftOut"];
+            /** @description true: events were only counted, and nothing is sent */
+            dry_run: boolean;
+            /** @description with dry_run: the oldest events that would go out, at most ten */
+            first?: components["schemas"]["BackfillFirst"][];
+        };
+        BackfillLeftOut: {
+            /**
+             * Format: int64
+             * @description number of events of types that the endpoint, or the request, does not want
+             */
+            event_type: number;
+            /**
+             * Format: int64
+             * @description number of events that have none of the endpoint's channels
+             */
+            channels: number;
+            /**
+             * Format: int64
+             * @description number of events in which the endpoint's filter finds nothing
+             */
+            filter: number;
+            /**
+             * Format: int64
+             * @description number of events that have expired
+             */
+            expired: number;
+            /**
+             * Format: int64
+             * @description number of events whose content has been erased
+             */
+            erased: number;
+        };
+        BackfillFirst: {
+            /** @description its id; it never changes */
+            id: string;
+            /** @description what happened: names joined by full stops */
+            type: string;
+            /**
+             * Format: date-time
+             * @description when it was made
+             */
+            created_at: string;
+        };
         Replay: {
             /** @description its id; it never changes */
             id: string;
             /** @description id of the endpoint, even if it is deleted; null: nothing is known about it */
             endpoint: string | null;
+            /**
+             * @description "backfill" for one; absent for a replay
+             * @enum {string}
+             */
+            kind?: "backfill";
             /**
              * @description the state of the replay
              * @enum {string}
@@ -4624,6 +4715,63 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ReplayStarted"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["ContentTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["UnprocessableContent"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    startBackfill: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description with the operator's key: the tenant to act for (default: that of the object that an id names, else default) */
+                "Tenterhook-Tenant"?: components["parameters"]["Tenterhook-Tenant"];
+                /** @description native: names, statuses and paging of the dialect standard, whatever the tenant's dialect */
+                "Tenterhook-Form"?: components["parameters"]["Tenterhook-Form"];
+                /** @description 1 to 255 visible ASCII characters; a repetition gives the first answer again */
+                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "since": "2026-04-01T00:00:00Z",
+                 *       "event_types": [
+                 *         "order.paid"
+                 *       ],
+                 *       "dry_run": true
+                 *     }
+                 */
+                "application/json": components["schemas"]["BackfillNew"];
+            };
+        };
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    "Request-Id": components["headers"]["Request-Id"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "Tenterhook-Tenant": components["headers"]["Tenterhook-Tenant"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BackfillStarted"];
                 };
             };
             400: components["responses"]["BadRequest"];

@@ -11,6 +11,10 @@ from .attempt_summary import AttemptSummary
 from .audit_page import AuditPage
 from .audit_row import AuditRow
 from .audit_row_result import AuditRowResult
+from .backfill_first import BackfillFirst
+from .backfill_left_out import BackfillLeftOut
+from .backfill_new import BackfillNew
+from .backfill_started import BackfillStarted
 from .cancelled import Cancelled
 from .consent import Consent
 from .consent_state import ConsentState
@@ -96,6 +100,7 @@ from .rejected import Rejected
 from .rejected_options_type_0 import RejectedOptionsType0
 from .rejected_page import RejectedPage
 from .replay import Replay
+from .replay_kind import ReplayKind
 from .replay_new import ReplayNew
 from .replay_page import ReplayPage
 from .replay_started import ReplayStarted
@@ -117,6 +122,7 @@ from .session_page import SessionPage
 from .setting import Setting
 from .setting_page import SettingPage
 from .source_addresses import SourceAddresses
+from .start_backfill_tenterhook_form import StartBackfillTenterhookForm
 from .start_replay_tenterhook_form import StartReplayTenterhookForm
 from .stats import Stats
 from .stats_row import StatsRow
@@ -172,6 +178,10 @@ __all__ = (
     "AuditPage",
     "AuditRow",
     "AuditRowResult",
+    "BackfillFirst",
+    "BackfillLeftOut",
+    "BackfillNew",
+    "BackfillStarted",
     "Cancelled",
     "Consent",
     "ConsentState",
@@ -257,6 +267,7 @@ __all__ = (
     "RejectedOptionsType0",
     "RejectedPage",
     "Replay",
+    "ReplayKind",
     "ReplayNew",
     "ReplayPage",
     "ReplayStarted",
@@ -278,6 +289,7 @@ __all__ = (
     "Setting",
     "SettingPage",
     "SourceAddresses",
+    "StartBackfillTenterhookForm",
     "StartReplayTenterhookForm",
     "Stats",
     "StatsRow",

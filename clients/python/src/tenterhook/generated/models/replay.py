@@ -8,6 +8,7 @@ from attrs import define as _attrs_define
 from attrs import field as _attrs_field
 
 from ..models.ended_status import EndedStatus
+from ..models.replay_kind import ReplayKind
 from ..models.replay_state import ReplayState
 from ..types import UNSET, Unset
 
@@ -26,6 +27,7 @@ class Replay:
         progress (float): the share that is done, from 0 to 1
         created_at (datetime.datetime): when it was made
         updated_at (datetime.datetime): when it was last changed
+        kind (ReplayKind | Unset): "backfill" for one; absent for a replay
         since (datetime.datetime | Unset): events accepted at this time or later
         until (datetime.datetime | Unset): events accepted before this time
         status (list[EndedStatus] | Unset): only deliveries with this end; empty: all
@@ -40,6 +42,7 @@ class Replay:
     progress: float
     created_at: datetime.datetime
     updated_at: datetime.datetime
+    kind: ReplayKind | Unset = UNSET
     since: datetime.datetime | Unset = UNSET
     until: datetime.datetime | Unset = UNSET
     status: list[EndedStatus] | Unset = UNSET
@@ -63,6 +66,10 @@ class Replay:
         created_at = self.created_at.isoformat()
 
         updated_at = self.updated_at.isoformat()
+
+        kind: str | Unset = UNSET
+        if not isinstance(self.kind, Unset):
+            kind = self.kind.value
 
         since: str | Unset = UNSET
         if not isinstance(self.since, Unset):
@@ -97,6 +104,8 @@ class Replay:
                 "updated_at": updated_at,
             }
         )
+        if kind is not UNSET:
+            field_dict["kind"] = kind
         if since is not UNSET:
             field_dict["since"] = since
         if until is not UNSET:
@@ -132,6 +141,13 @@ class Replay:
 
         updated_at = datetime.datetime.fromisoformat(d.pop("updated_at"))
 
+        _kind = d.pop("kind", UNSET)
+        kind: ReplayKind | Unset
+        if isinstance(_kind, Unset):
+            kind = UNSET
+        else:
+            kind = ReplayKind(_kind)
+
         _since = d.pop("since", UNSET)
         since: datetime.datetime | Unset
         if isinstance(_since, Unset):
@@ -166,6 +182,7 @@ class Replay:
             progress=progress,
             created_at=created_at,
             updated_at=updated_at,
+            kind=kind,
             since=since,
             until=until,
             status=status,
