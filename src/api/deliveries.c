@@ -16,6 +16,7 @@
 #include "api/request.h"
 #include "api/rows.h"
 #include "api/state.h"
+#include "api/waits.h"
 #include "base/log.h"
 #include "core/pubid.h"
 #include "engine/engine.h"
@@ -111,28 +112,39 @@ static bool found(struct th_api_req *r, struct th_op *op)
     return false;
 }
 
-static void one_with_attempts(struct th_op *op)
+static void show_one(struct th_api_req *r)
 {
-    struct th_api_req *r = op->user;
+    struct th_page *first = r->waits ? &r->waits->page : NULL;
     struct th_api_list l = {.r = r,
                             .deliveries = r->page.rows.deliveries,
                             .count = 1,
                             .attempts = r->page2.rows.attempts,
                             .attempt_count = r->page2.count,
+                            .waits_for = first && first->count ? first->rows.deliveries : NULL,
                             .next = r->page2.next};
     struct th_jw w;
+
+    r->tenant = th_api_request_tenant(r);
+    w = th_api_reply_begin(r);
+    th_api_delivery_row(&w, &l, 0, true);
+    if (l.waits_for)
+        th_engine_page_free(r->api->engine, first);
+    th_engine_page_free(r->api->engine, &r->page2);
+    th_engine_page_free(r->api->engine, &r->page);
+    th_api_reply(r, 200);
+}
+
+static void one_with_attempts(struct th_op *op)
+{
+    struct th_api_req *r = op->user;
 
     if (op->error) {
         th_engine_page_free(r->api->engine, &r->page);
         th_api_fail_store(r, op->error);
         return;
     }
-    r->tenant = th_api_request_tenant(r);
-    w = th_api_reply_begin(r);
-    th_api_delivery_row(&w, &l, 0, true);
-    th_engine_page_free(r->api->engine, &r->page2);
-    th_engine_page_free(r->api->engine, &r->page);
-    th_api_reply(r, 200);
+    if (!th_api_waits_find(r, r->page.rows.deliveries, show_one))
+        show_one(r);
 }
 
 static void one_found(struct th_op *op)

@@ -383,6 +383,10 @@ void th_api_delivery_row(struct th_jw *w, struct th_api_list *l, unsigned i, boo
     if (row->event.erased)
         th_api_member_time(w, "erased_at", row->event.erased);
     write_last(w, row);
+    if (attempts && l->waits_for) {
+        th_jw_key(w, TH_LIT("waits_for"));
+        write_delivery_id(l->r, w, &l->waits_for->event, l->waits_for->no);
+    }
     if (attempts) {
         write_schedule(w, l->r, row);
         th_jw_key(w, TH_LIT("attempts"));

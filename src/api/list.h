@@ -8,6 +8,8 @@ struct th_api_list {
     struct th_endpoint *const *endpoints;
     const struct th_delivery_row *deliveries;
     const struct th_attempt_view *attempts; /* of deliveries[0] */
+    const struct th_delivery_row
+        *waits_for; /* of the same: whose turn it is in its line; NULL: its own, or that is not known */
     unsigned count, attempt_count;
     unsigned first, written; /* of a numbered page that is written in parts: rows before these; rows so far */
     struct th_span secret;   /* a secret that has just been made; n == 0: none is shown */

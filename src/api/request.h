@@ -152,6 +152,7 @@ struct th_api_req { /* all zeros, but for the first members, when the request be
     char allow[64]; /* 405 */
     char tenant_id[128];
     struct th_page page, page2;
+    struct th_api_waits *waits; /* waits.c; NULL: it waits for nobody */
 };
 
 /** Makes a request whose route has not been looked for yet. NULL: no memory. */

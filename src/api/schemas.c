@@ -297,7 +297,7 @@ const struct th_api_schema th_api_schemas[] = {
      OBJECT(
          "\"id\",\"event\",\"event_type\",\"endpoint\",\"status\",\"attempts\"",
          DELIVERY_FIELDS TEST_MARK ERASED_AT ",\"schedule\":" REF(
-             "RetrySettings") ",\"tries\":" INT
+             "RetrySettings") ",\"tries\":" INT ",\"waits_for\":" STR
                               ",\"attempts\":{\"type\":\"array\",\"items\":" REF(
                                   "Attempt") "},\"next_cursor\":{\"type\":[\"string\",\"null\"],"
                                              "\"description\":"

@@ -293,6 +293,8 @@ static const struct {
     {NULL, "secret", "the secret with which requests are signed"},
     {NULL, "secrets", "the active secrets, newest first"},
     {NULL, "signature_variant", "which of the dialect's signatures; null: its first"},
+    {NULL, "waits_for",
+     "of an ordered endpoint: the delivery of the same key whose turn it is; absent: it waits for none"},
     {NULL, "skipped",
      "true: it has held up its ordering key for as long as it may, and the next of the key has passed it; "
      "absent "

@@ -251,6 +251,8 @@ void th_cmd_print_delivery(struct th_cli *cli, struct th_json d, bool bodies)
            th_plain(cli), th_status_colour(cli, status), status, th_plain(cli), reason[0] == '-' ? "" : " (",
            reason[0] == '-' ? "" : reason, reason[0] == '-' ? "" : ")", th_cli_member(cli, d, "/event_type"),
            th_cli_member(cli, d, "/event"), th_cli_member(cli, d, "/endpoint"));
+    if (th_cli_member(cli, d, "/waits_for")[0] != '-')
+        printf("waits for %s, whose turn it is\n", th_cli_member(cli, d, "/waits_for"));
     if (th_cli_member(cli, d, "/next_attempt_at")[0] != '-')
         printf("next attempt %s\n", th_cli_time(cli, d, "/next_attempt_at"));
     if (th_cli_member(cli, d, "/schedule/delays")[0] != '-')

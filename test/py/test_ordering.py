@@ -116,3 +116,17 @@ def test_who_was_passed_is_said_and_marked(tenant, receiver):
     (other,) = tenant.get(f"/v1/deliveries?event={second}").expect(200).json["data"]
     assert "skipped" not in other
     assert target.wait_for(3)[2].header("webhook-id") == one.header("webhook-id")  # with its own schedule
+
+
+def test_a_delivery_says_for_whom_it_waits(tenant, receiver):
+    target = receiver(answer=lambda _: Reply(503))
+    made = register(tenant, target, retry={"delays": ["1h"]})
+    publish(tenant, {"k": 1, "n": 0}, {"k": 2, "n": 1}, {"k": 1, "n": 2}, {"k": 1, "n": 3}, {"n": 4})
+    target.wait_for(3)
+    rows = eventually(lambda: [row for row in tenant.get(f"/v1/deliveries?endpoint={made['id']}").json["data"]
+                               if sum(r["attempt_count"] for r in tenant.get(f"/v1/deliveries?endpoint={made['id']}").json["data"]) == 3][::-1])
+    detail = [tenant.get(f"/v1/deliveries/{row['id']}").expect(200).json for row in rows]
+    assert [one.get("waits_for") for one in detail] == [None, None, rows[0]["id"], rows[0]["id"], None]
+    tenant.post(f"/v1/deliveries/{rows[0]['id']}/cancel", {}).expect(200, 202, 204)
+    eventually(lambda: tenant.get(f"/v1/deliveries/{rows[3]['id']}").json.get("waits_for") == rows[2]["id"])
+    assert "waits_for" not in tenant.get(f"/v1/deliveries/{rows[2]['id']}").json

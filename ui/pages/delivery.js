@@ -21,14 +21,14 @@ const causes = {
 };
 
 /** The sentence on top: what happened, and what next. */
-function sentence(d) {
+function sentence(d, tenant) {
   const n = d.attempt_count, last = d.last_attempt;
   const took = d.ended_at ? span(new Date(d.ended_at) - new Date(d.created_at)) : '';
   const cause = last && last.outcome !== 'success' ? (last.status ? html`<b class="bad">Answered ${last.status}</b>` : html`<b class="bad">${causes[last.outcome]?.[0] ?? outcomeWord(last.outcome)}</b>`) : null;
   switch (d.status) {
     case 'delivered': return html`<b>Delivered at the ${ordinal(n).toLowerCase()} attempt</b>, ${took === '0 s' ? ms(new Date(d.ended_at) - new Date(d.created_at)) : took} after it was accepted.`;
     case 'retrying': return html`${cause}. Next attempt ${d.next_attempt_at && new Date(d.next_attempt_at).getTime() > serverNow() ? html`in <b><${Countdown} at=${d.next_attempt_at} bare=${true} /></b>` : html`is <b>due now</b>`}.`;
-    case 'pending': return n ? html`Its next attempt is <b>due</b>.` : html`<b>Accepted.</b> Its first attempt is under way, or waits for its turn.`;
+    case 'pending': if (d.waits_for) return html`<b>In line</b> behind <a class="inline" href=${to('deliveries/' + encodeURIComponent(d.waits_for), { tenant })}>the first delivery of its key</a>, which has not ended.`; return n ? html`Its next attempt is <b>due</b>.` : html`<b>Accepted.</b> Its first attempt is under way, or waits for its turn.`;
     case 'scheduled': return html`<b>Scheduled</b>: its publisher has put it off. First attempt in <b><${Countdown} at=${d.next_attempt_at} bare=${true} /></b>.`;
     case 'held': return html`<b>Held</b>: the endpoint is paused or disabled${cause ? html`. Last time: ${cause}` : ''}. It goes out when the endpoint is active again.`;
     case 'failed': return html`${cause ?? html`<b class="bad">It failed</b>`}, and ${d.reason === 'expired' ? 'the event has expired: it is not tried again' : d.reason === 'final_status' ? 'this status is final: it is not tried again' : `all ${num(n)} attempts are used up`}.`;
@@ -144,7 +144,7 @@ export default function Delivery({ route, tenant: chosen, setOwner, setTitle }) 
   const signed = (dialect.data?.signatures ?? []).map((s) => String(s.header ?? '').toLowerCase());
   return html`<${Crumbs} items=${[{ text: 'Deliveries', href: to('deliveries', { tenant }) }, { text: tenant }, ...(endpoint ? [{ text: host, href: to('endpoints/' + encodeURIComponent(endpoint.id), { tenant }) }] : []), { text: html`<${Id} id=${id} />` }]} />
     ${route.query.get('welcome') && d.status === 'delivered' && html`<${Note} tone="good" title="It works: refused once, tried again, delivered">You opened this from <code>make run</code>. Below is the delivery that it has just retried, with everything that was sent and answered. Next: <a class="inline" href=${to('events', { tenant })}>look at the events</a>, or <a class="inline" href=${to('endpoints/new', { tenant })}>add an endpoint</a>.</${Note}>`}
-    <div class="head"><div><p class="acts"><${Status} is=${d.status} pill=${true} /> <span class="type">${d.event_type}</span>${d.test && html`<span class="chip">test</span>`}</p><h1 class="lede">${sentence(d)}</h1></div>
+    <div class="head"><div><p class="acts"><${Status} is=${d.status} pill=${true} /> <span class="type">${d.event_type}</span>${d.test && html`<span class="chip">test</span>`}</p><h1 class="lede">${sentence(d, tenant)}</h1></div>
       <div class="acts"><button class="btn" type="button" data-key="c" onClick=${() => copy(curl(page.data.told))}>Copy as curl</button>${can('support') && html`<button class=${'btn' + (waits ? ' go' : '')} type="button" data-key="r" onClick=${() => (waits ? again().catch((e) => toast(e.message)) : setConfirm(true))}>${waits ? 'Try now' : 'Send again…'}</button>`}</div></div>
     <${BigThread} d=${d} attempts=${attempts} dialect=${dialect.data} /><${BigThread} d=${d} attempts=${attempts} dialect=${dialect.data} tall=${true} />
     <div class="cols flip"><aside aria-label="Attempts and facts">

@@ -41,6 +41,24 @@ func (e AuditRowResult) Valid() bool {
 	}
 }
 
+// Defines values for AuthenticationType.
+const (
+	APIKey AuthenticationType = "api_key"
+	Basic  AuthenticationType = "basic"
+)
+
+// Valid indicates whether the value is a known member of the AuthenticationType enum.
+func (e AuthenticationType) Valid() bool {
+	switch e {
+	case APIKey:
+		return true
+	case Basic:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ConsentState.
 const (
 	ConsentStateAllowed ConsentState = "allowed"
@@ -1110,6 +1128,27 @@ type AuditRow struct {
 // AuditRowResult done; checked: a dry run; refused: 4xx; failed: 5xx
 type AuditRowResult string
 
+// Authentication defines model for Authentication.
+type Authentication struct {
+	// Header api_key: the header's name, such as X-API-Key
+	Header *string `json:"header,omitempty"`
+
+	// Password basic: the password, kept encrypted; *** for keys that may not read secrets
+	Password *string `json:"password,omitempty"`
+
+	// Type basic: HTTP Basic; api_key: a header with a key; a change with the same type keeps what it leaves out
+	Type *AuthenticationType `json:"type,omitempty"`
+
+	// Username basic: the user, without a colon
+	Username *string `json:"username,omitempty"`
+
+	// Value api_key: the header's value, kept encrypted; *** for keys that may not read secrets
+	Value *string `json:"value,omitempty"`
+}
+
+// AuthenticationType basic: HTTP Basic; api_key: a header with a key; a change with the same type keeps what it leaves out
+type AuthenticationType string
+
 // BackfillFirst defines model for BackfillFirst.
 type BackfillFirst struct {
 	// CreatedAt when it was made
@@ -1318,6 +1357,9 @@ type DeliveryDetail struct {
 
 	// Tries with `schedule`: how many attempts of it have been made since it last began
 	Tries *int64 `json:"tries,omitempty"`
+
+	// WaitsFor of an ordered endpoint: the delivery of the same key whose turn it is; absent: it waits for none
+	WaitsFor *string `json:"waits_for,omitempty"`
 }
 
 // DeliveryDetailReason why it failed
@@ -2789,7 +2831,8 @@ type Warning struct {
 // Webhook defines model for Webhook.
 type Webhook struct {
 	// Active false: the endpoint is paused, and its deliveries are held
-	Active bool `json:"active"`
+	Active         bool            `json:"active"`
+	Authentication *Authentication `json:"authentication,omitempty"`
 
 	// BodyFormat form: the body is sent as application/x-www-form-urlencoded; json or null: as JSON
 	BodyFormat *string `json:"body_format,omitempty"`
@@ -2863,7 +2906,8 @@ type Webhook struct {
 // WebhookCreated defines model for WebhookCreated.
 type WebhookCreated struct {
 	// Active false: the endpoint is paused, and its deliveries are held
-	Active bool `json:"active"`
+	Active         bool            `json:"active"`
+	Authentication *Authentication `json:"authentication,omitempty"`
 
 	// BodyFormat form: the body is sent as application/x-www-form-urlencoded; json or null: as JSON
 	BodyFormat *string `json:"body_format,omitempty"`
@@ -2941,6 +2985,9 @@ type WebhookCreated struct {
 type WebhookNew struct {
 	// Active false: the endpoint is paused, and its deliveries are held
 	Active *bool `json:"active,omitempty"`
+
+	// Authentication what its requests carry so that the receiver lets them in, beside the signature; null or absent: nothing
+	Authentication *Authentication `json:"authentication,omitempty"`
 
 	// BodyFormat form: the body is sent as application/x-www-form-urlencoded; json or null: as JSON
 	BodyFormat *string `json:"body_format,omitempty"`
@@ -3025,6 +3072,9 @@ type WebhookPage struct {
 type WebhookPatch struct {
 	// Active false: the endpoint is paused, and its deliveries are held
 	Active *bool `json:"active,omitempty"`
+
+	// Authentication what its requests carry so that the receiver lets them in, beside the signature; null or absent: nothing
+	Authentication *Authentication `json:"authentication,omitempty"`
 
 	// BodyFormat form: the body is sent as application/x-www-form-urlencoded; json or null: as JSON
 	BodyFormat *string `json:"body_format,omitempty"`

@@ -1143,6 +1143,21 @@ export interface components {
             /** @description for how long a delivery that has failed holds up the next of its key, 1s to 30d; null: until it has ended */
             max_wait?: string | null;
         };
+        Authentication: {
+            /**
+             * @description basic: HTTP Basic; api_key: a header with a key; a change with the same type keeps what it leaves out
+             * @enum {string}
+             */
+            type?: "basic" | "api_key";
+            /** @description basic: the user, without a colon */
+            username?: string;
+            /** @description basic: the password, kept encrypted; *** for keys that may not read secrets */
+            password?: string;
+            /** @description api_key: the header's name, such as X-API-Key */
+            header?: string;
+            /** @description api_key: the header's value, kept encrypted; *** for keys that may not read secrets */
+            value?: string;
+        };
         /** @enum {string} */
         Reenable: "by_hand" | "on_test";
         FirstAttempts: {
@@ -1640,6 +1655,8 @@ export interface components {
              * @description with `schedule`: how many attempts of it have been made since it last began
              */
             tries?: number;
+            /** @description of an ordered endpoint: the delivery of the same key whose turn it is; absent: it waits for none */
+            waits_for?: string;
             /** @description each request with its result, in order */
             attempts: components["schemas"]["Attempt"][];
             /** @description leads to earlier attempts of this delivery; null: there are none */
@@ -1914,6 +1931,8 @@ export interface components {
             retry?: components["schemas"]["RetrySettings"];
             /** @description deliveries of one key go one after the other, in the order in which their events were accepted; absent: no order */
             ordering?: components["schemas"]["Ordering"];
+            /** @description what its requests carry so that the receiver lets them in, beside the signature; null or absent: nothing */
+            authentication?: components["schemas"]["Authentication"];
             /** @description a version of event types: the endpoint gets data as it was written then; null: as the newest version */
             payload_version?: string;
             /** @description method of the request */
@@ -1991,6 +2010,8 @@ export interface components {
             retry?: components["schemas"]["RetrySettings"];
             /** @description deliveries of one key go one after the other, in the order in which their events were accepted; absent: no order */
             ordering?: components["schemas"]["Ordering"];
+            /** @description what its requests carry so that the receiver lets them in, beside the signature; null or absent: nothing */
+            authentication?: components["schemas"]["Authentication"];
             /** @description a version of event types: the endpoint gets data as it was written then; null: as the newest version */
             payload_version?: string;
             /** @description method of the request */
@@ -2065,6 +2086,8 @@ export interface components {
             retry?: components["schemas"]["RetryPatch"] | null;
             /** @description deliveries of one key go one after the other, in the order in which their events were accepted; absent: no order */
             ordering?: components["schemas"]["Ordering"] | null;
+            /** @description what its requests carry so that the receiver lets them in, beside the signature; null or absent: nothing */
+            authentication?: components["schemas"]["Authentication"] | null;
             /** @description a version of event types: the endpoint gets data as it was written then; null: as the newest version */
             payload_version?: string | null;
             /** @description method of the request */
@@ -2133,6 +2156,8 @@ export interface components {
             retry?: components["schemas"]["RetryPatch"] | null;
             /** @description deliveries of one key go one after the other, in the order in which their events were accepted; absent: no order */
             ordering?: components["schemas"]["Ordering"] | null;
+            /** @description what its requests carry so that the receiver lets them in, beside the signature; null or absent: nothing */
+            authentication?: components["schemas"]["Authentication"] | null;
             /** @description a version of event types: the endpoint gets data as it was written then; null: as the newest version */
             payload_version?: string | null;
             /** @description method of the request */

@@ -11,6 +11,8 @@ from .attempt_summary import AttemptSummary
 from .audit_page import AuditPage
 from .audit_row import AuditRow
 from .audit_row_result import AuditRowResult
+from .authentication import Authentication
+from .authentication_type import AuthenticationType
 from .backfill_first import BackfillFirst
 from .backfill_left_out import BackfillLeftOut
 from .backfill_new import BackfillNew
@@ -178,6 +180,8 @@ __all__ = (
     "AuditPage",
     "AuditRow",
     "AuditRowResult",
+    "Authentication",
+    "AuthenticationType",
     "BackfillFirst",
     "BackfillLeftOut",
     "BackfillNew",

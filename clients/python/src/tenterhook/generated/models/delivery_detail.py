@@ -45,6 +45,8 @@ class DeliveryDetail:
         erased_at (datetime.datetime | Unset): when the content of the event was erased; absent if it was not
         schedule (RetrySettings | Unset):
         tries (int | Unset): with `schedule`: how many attempts of it have been made since it last began
+        waits_for (str | Unset): of an ordered endpoint: the delivery of the same key whose turn it is; absent: it waits
+            for none
         next_cursor (None | str | Unset): leads to earlier attempts of this delivery; null: there are none
     """
 
@@ -67,6 +69,7 @@ class DeliveryDetail:
     erased_at: datetime.datetime | Unset = UNSET
     schedule: RetrySettings | Unset = UNSET
     tries: int | Unset = UNSET
+    waits_for: str | Unset = UNSET
     next_cursor: None | str | Unset = UNSET
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
@@ -141,6 +144,8 @@ class DeliveryDetail:
 
         tries = self.tries
 
+        waits_for = self.waits_for
+
         next_cursor: None | str | Unset
         if isinstance(self.next_cursor, Unset):
             next_cursor = UNSET
@@ -185,6 +190,8 @@ class DeliveryDetail:
             field_dict["schedule"] = schedule
         if tries is not UNSET:
             field_dict["tries"] = tries
+        if waits_for is not UNSET:
+            field_dict["waits_for"] = waits_for
         if next_cursor is not UNSET:
             field_dict["next_cursor"] = next_cursor
 
@@ -310,6 +317,8 @@ class DeliveryDetail:
 
         tries = d.pop("tries", UNSET)
 
+        waits_for = d.pop("waits_for", UNSET)
+
         def _parse_next_cursor(data: object) -> None | str | Unset:
             if data is None:
                 return data
@@ -339,6 +348,7 @@ class DeliveryDetail:
             erased_at=erased_at,
             schedule=schedule,
             tries=tries,
+            waits_for=waits_for,
             next_cursor=next_cursor,
         )
 

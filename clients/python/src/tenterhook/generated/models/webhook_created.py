@@ -11,6 +11,7 @@ from ..models.reenable import Reenable
 from ..types import UNSET, Unset
 
 if TYPE_CHECKING:
+    from ..models.authentication import Authentication
     from ..models.consent import Consent
     from ..models.disabled import Disabled
     from ..models.ordering import Ordering
@@ -56,6 +57,7 @@ class WebhookCreated:
         reenable (Reenable | Unset):
         retry (RetrySettings | Unset):
         ordering (Ordering | Unset):
+        authentication (Authentication | Unset):
         payload_version (str | Unset): a version of event types: the endpoint gets data as it was written then; null: as
             the newest version
         method (str | Unset): method of the request
@@ -87,6 +89,7 @@ class WebhookCreated:
     reenable: Reenable | Unset = UNSET
     retry: RetrySettings | Unset = UNSET
     ordering: Ordering | Unset = UNSET
+    authentication: Authentication | Unset = UNSET
     payload_version: str | Unset = UNSET
     method: str | Unset = UNSET
     body_format: str | Unset = UNSET
@@ -183,6 +186,10 @@ class WebhookCreated:
         if not isinstance(self.ordering, Unset):
             ordering = self.ordering.to_dict()
 
+        authentication: dict[str, Any] | Unset = UNSET
+        if not isinstance(self.authentication, Unset):
+            authentication = self.authentication.to_dict()
+
         payload_version = self.payload_version
 
         method = self.method
@@ -238,6 +245,8 @@ class WebhookCreated:
             field_dict["retry"] = retry
         if ordering is not UNSET:
             field_dict["ordering"] = ordering
+        if authentication is not UNSET:
+            field_dict["authentication"] = authentication
         if payload_version is not UNSET:
             field_dict["payload_version"] = payload_version
         if method is not UNSET:
@@ -251,6 +260,7 @@ class WebhookCreated:
 
     @classmethod
     def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
+        from ..models.authentication import Authentication
         from ..models.consent import Consent
         from ..models.disabled import Disabled
         from ..models.ordering import Ordering
@@ -397,6 +407,13 @@ class WebhookCreated:
         else:
             ordering = Ordering.from_dict(_ordering)
 
+        _authentication = d.pop("authentication", UNSET)
+        authentication: Authentication | Unset
+        if isinstance(_authentication, Unset):
+            authentication = UNSET
+        else:
+            authentication = Authentication.from_dict(_authentication)
+
         payload_version = d.pop("payload_version", UNSET)
 
         method = d.pop("method", UNSET)
@@ -430,6 +447,7 @@ class WebhookCreated:
             reenable=reenable,
             retry=retry,
             ordering=ordering,
+            authentication=authentication,
             payload_version=payload_version,
             method=method,
             body_format=body_format,

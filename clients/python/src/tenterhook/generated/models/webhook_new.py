@@ -10,6 +10,7 @@ from ..models.reenable import Reenable
 from ..types import UNSET, Unset
 
 if TYPE_CHECKING:
+    from ..models.authentication import Authentication
     from ..models.ordering import Ordering
     from ..models.retry_patch import RetryPatch
     from ..models.template_type_0 import TemplateType0
@@ -52,6 +53,8 @@ class WebhookNew:
         retry (None | RetryPatch | Unset): what the endpoint sets of its schedule itself; the rest is the dialect's
         ordering (None | Ordering | Unset): deliveries of one key go one after the other, in the order in which their
             events were accepted; absent: no order
+        authentication (Authentication | None | Unset): what its requests carry so that the receiver lets them in,
+            beside the signature; null or absent: nothing
         payload_version (None | str | Unset): a version of event types: the endpoint gets data as it was written then;
             null: as the newest version
         method (None | str | Unset): method of the request
@@ -80,12 +83,14 @@ class WebhookNew:
     reenable: None | Reenable | Unset = UNSET
     retry: None | RetryPatch | Unset = UNSET
     ordering: None | Ordering | Unset = UNSET
+    authentication: Authentication | None | Unset = UNSET
     payload_version: None | str | Unset = UNSET
     method: None | str | Unset = UNSET
     body_format: None | str | Unset = UNSET
     secret: None | str | Unset = UNSET
 
     def to_dict(self) -> dict[str, Any]:
+        from ..models.authentication import Authentication
         from ..models.ordering import Ordering
         from ..models.retry_patch import RetryPatch
         from ..models.template_type_0 import TemplateType0
@@ -234,6 +239,14 @@ class WebhookNew:
         else:
             ordering = self.ordering
 
+        authentication: dict[str, Any] | None | Unset
+        if isinstance(self.authentication, Unset):
+            authentication = UNSET
+        elif isinstance(self.authentication, Authentication):
+            authentication = self.authentication.to_dict()
+        else:
+            authentication = self.authentication
+
         payload_version: None | str | Unset
         if isinstance(self.payload_version, Unset):
             payload_version = UNSET
@@ -303,6 +316,8 @@ class WebhookNew:
             field_dict["retry"] = retry
         if ordering is not UNSET:
             field_dict["ordering"] = ordering
+        if authentication is not UNSET:
+            field_dict["authentication"] = authentication
         if payload_version is not UNSET:
             field_dict["payload_version"] = payload_version
         if method is not UNSET:
@@ -316,6 +331,7 @@ class WebhookNew:
 
     @classmethod
     def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
+        from ..models.authentication import Authentication
         from ..models.ordering import Ordering
         from ..models.retry_patch import RetryPatch
         from ..models.template_type_0 import TemplateType0
@@ -591,6 +607,23 @@ class WebhookNew:
 
         ordering = _parse_ordering(d.pop("ordering", UNSET))
 
+        def _parse_authentication(data: object) -> Authentication | None | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            try:
+                if not isinstance(data, dict):
+                    raise TypeError()
+                authentication_type_0 = Authentication.from_dict(data)
+
+                return authentication_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(Authentication | None | Unset, data)
+
+        authentication = _parse_authentication(d.pop("authentication", UNSET))
+
         def _parse_payload_version(data: object) -> None | str | Unset:
             if data is None:
                 return data
@@ -648,6 +681,7 @@ class WebhookNew:
             reenable=reenable,
             retry=retry,
             ordering=ordering,
+            authentication=authentication,
             payload_version=payload_version,
             method=method,
             body_format=body_format,
