@@ -286,6 +286,7 @@ static struct sim_publishing *begin(struct sim *s, const struct sim_event *e,
 {
     struct sim_publishing *g = calloc(1, sizeof *g);
     struct th_engine *engine = sim_any(s);
+    int64_t now_ms;
 
     assert_non_null(g);
     g->s = s;
@@ -296,10 +297,12 @@ static struct sim_publishing *begin(struct sim *s, const struct sim_event *e,
                                       .external_id = opt(e->external_id),
                                       .resource_type = opt(NULL),
                                       .resource_id = opt(e->resource_id ? e->resource_id : "r1")};
+    /* the engine's own time is that of its last turn */
+    now_ms = SIM_WALL_START + s->now_us / 1000 + s->wall_step_ms;
     if (e->deliver_in_ms)
-        g->ev.deliver_at = th_engine_now(engine).wall.ms + e->deliver_in_ms;
+        g->ev.deliver_at = now_ms + e->deliver_in_ms;
     if (e->expires_in_ms)
-        g->ev.expires_at = th_engine_now(engine).wall.ms + e->expires_in_ms;
+        g->ev.expires_at = now_ms + e->expires_in_ms;
     g->p = (struct th_publish){.tenant = th_engine_tenant(engine, opt(e->tenant ? e->tenant : "default")),
                                .count = 1,
                                .events = &g->ev,
