@@ -250,8 +250,9 @@ struct th_move {
      * `what`, its endpoint exists, and it is queued now with tries 0; a test stays in its lane. */
     bool *moved;
     struct th_queue_row *rows; /* not with CANCEL and EXPIRE: the queue row as it is now; NULL: not wanted */
-    uint32_t erased; /* not with CANCEL: left as they were, because their event's content has been erased */
-    uint32_t gone;   /* not with CANCEL: left as they were, because their endpoint has been deleted */
+    uint32_t erased;  /* not with CANCEL: left as they were, because their event's content has been erased */
+    uint32_t gone;    /* not with CANCEL: left as they were, because their endpoint has been deleted */
+    uint32_t missing; /* there is no such delivery: not yet (FANOUT), or not any more */
 };
 
 /* ---- settings rows ---- */

@@ -78,6 +78,7 @@ static int move_one(struct st_writer *w, struct th_move *m, uint32_t i)
         m->rows[i] = (struct th_queue_row){0};
     if (rc != ST_OK)
         return rc;
+    m->missing += !d.queued && !d.ended;
     if (m->what == TH_MOVE_CANCEL || m->what == TH_MOVE_EXPIRE) {
         int state = m->what == TH_MOVE_EXPIRE ? TH_DS_EXPIRED : TH_DS_CANCELLED;
 
@@ -124,7 +125,7 @@ int st_move(struct st_writer *w, struct th_move *m)
     int rc = ST_OK;
 
     m->op.error = m->count <= 1000 ? TH_OK : TH_BUG;
-    m->gone = m->erased = 0;
+    m->gone = m->erased = m->missing = 0;
     for (uint32_t i = 0; rc == ST_OK && m->op.error == TH_OK && i < m->count; i++)
         rc = move_one(w, m, i);
     return rc;

@@ -508,8 +508,10 @@ static void move_one(struct mem_store *s, struct mem_delivery *d, struct th_move
     m->moved[i] = false;
     if (m->rows)
         m->rows[i] = (struct th_queue_row){0};
-    if (!d)
+    if (!d) {
+        m->missing++;
         return;
+    }
     if (m->what == TH_MOVE_CANCEL || m->what == TH_MOVE_EXPIRE) {
         enum th_delivery_state state = m->what == TH_MOVE_EXPIRE ? TH_DS_EXPIRED : TH_DS_CANCELLED;
 
@@ -553,7 +555,7 @@ static void move_one(struct mem_store *s, struct mem_delivery *d, struct th_move
 static void move(struct mem_store *s, struct th_move *m)
 {
     m->op.error = m->count <= 1000 ? TH_OK : TH_BUG;
-    m->gone = m->erased = 0;
+    m->gone = m->erased = m->missing = 0;
     for (uint32_t i = 0; m->op.error == TH_OK && i < m->count; i++)
         move_one(s, mem_find(&s->deliveries, m->deliveries[i]), m, i);
 }

@@ -430,6 +430,7 @@ static void cancel_takes_only_what_is_queued(void **state)
     assert_false(moved[0]);
     assert_true(moved[1]);
     assert_false(moved[2]);
+    assert_int_equal(m.missing, 1);
     assert_int_equal(fx_walk(f, 0, 0, rows, 4, NULL), 0);
     assert_int_equal(fx_state(f, 1, d, NULL), TH_DS_DELIVERED);
     assert_int_equal(fx_state(f, 1, d + 1, &row), TH_DS_CANCELLED);

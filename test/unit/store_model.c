@@ -303,6 +303,7 @@ static void do_move(struct pair *p)
     y.moved = b;
     y.rows = rb;
     assert_int_equal(run_on(p->mem, &x.op), run_on(p->sql, &y.op));
+    assert_int_equal(x.missing, y.missing);
     for (int i = 0; i < 5; i++) {
         assert_int_equal(a[i], b[i]);
         assert_int_equal(ra[i].no, rb[i].no);

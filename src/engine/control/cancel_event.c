@@ -1,11 +1,13 @@
 /* Cancels deliveries of an event because somebody asked for it: the store moves them, a thousand a step, and every engine drops
- * those that it owns before the next step and before the answer. What is under way meanwhile may still arrive; its outcome finds the
+ * those that it owns before the next step and before the answer. A request that is under way meanwhile may still arrive; its outcome finds the
  * delivery ended and is only logged. After a crash in between, some are cancelled and the rest are as they were: asking again goes on.
  *
- * Refuses: to begin while a part of a large event's deliveries is still being made. */
+ * Refuses: an event of which deliveries are still being made. An accept makes them upwards, and those that it has left are made in
+ * steps (store_fan.c), whichever engine or node has accepted it; so the last one, which is taken first and alone, tells. */
 #include "base/alloc.h"
 #include "engine/context.h"
 #include "engine/mail.h"
+#include "engine/shard/queue.h"
 #include "engine/state.h"
 
 #define STEP 1000
@@ -16,7 +18,7 @@ struct cancelling {
     struct th_move move;
     uint64_t nos[STEP];
     bool moved[STEP];
-    uint32_t at;    /* of the deliveries, the next step's first */
+    uint32_t left;  /* of the deliveries: the lowest numbers */
     unsigned waits; /* engines that have not followed yet */
     struct cancelling_letter {
         struct th_mail mail;
@@ -28,10 +30,10 @@ static void stepped(struct th_op *op);
 
 static void step(struct cancelling *j)
 {
-    uint32_t n = j->r->count - j->at < STEP ? j->r->count - j->at : STEP;
+    uint32_t n = j->left == j->r->count ? 1 : j->left < STEP ? j->left : STEP;
 
     for (uint32_t i = 0; i < n; i++)
-        j->nos[i] = j->r->first + j->at + i;
+        j->nos[i] = j->r->first + j->left - n + i;
     j->move = (struct th_move){.op = {.kind = TH_OP_MOVE, .done = stepped, .user = j},
                                .what = TH_MOVE_CANCEL,
                                .at = j->e->now.wall,
@@ -53,8 +55,8 @@ static void end(struct cancelling *j, enum th_error error)
 
 static void go_on(struct cancelling *j)
 {
-    j->at += j->move.count;
-    if (j->at < j->r->count)
+    j->left -= j->move.count;
+    if (j->left)
         step(j);
     else
         end(j, TH_OK);
@@ -63,10 +65,8 @@ static void go_on(struct cancelling *j)
 static void follow(struct th_engine *e, const struct cancelling *j)
 {
     for (uint32_t i = 0; i < j->move.count; i++)
-        if (j->moved[i]) {
-            th_fence_forget(e, j->nos[i]);
-            th_sched_cancel(e->sched, j->nos[i]);
-        }
+        if (j->moved[i])
+            th_queue_cancelled(e, j->nos[i]);
 }
 
 static void followed(struct th_engine *home, struct th_mail *m)
@@ -100,6 +100,10 @@ static void stepped(struct th_op *op)
         end(j, op->error);
         return;
     }
+    if (j->move.missing) {
+        end(j, TH_CONFLICT);
+        return;
+    }
     for (uint32_t i = 0; i < j->move.count; i++)
         moved += j->moved[i];
     j->r->cancelled += moved;
@@ -117,19 +121,18 @@ static void stepped(struct th_op *op)
 void th_engine_cancel(struct th_engine *e, struct th_cancel_now *r)
 {
     unsigned others = e->options.shards > 1 ? e->options.shards - 1 : 0;
-    bool making = r->count > TH_FANOUT_STEP && (e->fanout_left || e->jobs[TH_JOB_FANOUT].busy);
-    struct cancelling *j =
-        making || !r->count ? NULL : th_calloc(1, sizeof *j + others * sizeof j->letters[0]);
+    struct cancelling *j = r->count ? th_calloc(1, sizeof *j + others * sizeof j->letters[0]) : NULL;
 
     th_engine_tick(e);
     r->cancelled = 0;
     if (!j) {
-        r->error = making ? TH_CONFLICT : r->count ? TH_NOMEM : TH_OK;
+        r->error = r->count ? TH_NOMEM : TH_OK;
         r->done(r);
         return;
     }
     j->e = e;
     j->r = r;
+    j->left = r->count;
     for (unsigned i = 0; i < others; i++)
         j->letters[i].j = j;
     step(j);
