@@ -505,6 +505,13 @@ void th_sched_cancel(struct th_sched *s, uint64_t delivery)
     ep_place(s, ep);
 }
 
+bool th_sched_cancelled(const struct th_sched *s, uint64_t delivery)
+{
+    uint32_t id = item_find(s, delivery);
+
+    return id && item_at(s, id)->place == P_FLIGHT && (item_at(s, id)->child & W_CANCELLED);
+}
+
 bool th_sched_ask(struct th_sched *s, uint64_t delivery)
 {
     uint32_t id = item_find(s, delivery);

@@ -79,6 +79,8 @@ enum th_insert th_sched_hurry(struct th_sched *s, const struct th_queue_row *row
 
 /** Removes a waiting item (cancel); one under way is marked so that settled(AGAIN) forgets it. */
 void th_sched_cancel(struct th_sched *s, uint64_t delivery);
+/** Whether a delivery has been cancelled since it was picked, so that its request need not begin any more. */
+bool th_sched_cancelled(const struct th_sched *s, uint64_t delivery);
 /** A retry by hand is on its way to the store while the delivery's request may be in flight: asked() then says, when that
  * request ends, that another one is wanted unless it has delivered. False, and nothing happens, when none is in flight. */
 bool th_sched_ask(struct th_sched *s, uint64_t delivery);

@@ -11,6 +11,7 @@
 #include "engine/job.h"
 #include "engine/mail.h"
 #include "engine/shard/events.h"
+#include "engine/shard/queue.h"
 #include "engine/state.h"
 
 #define RETRY_US 1000000
@@ -43,10 +44,8 @@ static void follow(struct th_engine *e, const struct erasing *j)
 {
     if (j->op.of && (j->op.result == TH_ERASE_DONE || j->op.result == TH_ERASE_MORE))
         th_event_erase(e, j->op.of);
-    for (uint32_t i = 0; i < j->op.cancelled_count; i++) {
-        th_fence_forget(e, j->cancelled[i]);
-        th_sched_cancel(e->sched, j->cancelled[i]);
-    }
+    for (uint32_t i = 0; i < j->op.cancelled_count; i++)
+        th_queue_cancelled(e, j->cancelled[i]);
 }
 
 static struct erasing *new_job(struct th_engine *e)

@@ -258,8 +258,8 @@ static void judged(struct th_outgoing *o, unsigned count)
     enum th_error error;
 
     if (o->cancelled || a->ep->gone || a->ep->pub.tenant->deleting || a->run != a->ep->pub.run ||
-        !th_store_lets_send(e->options.store) || is_over(a)) {
-        /* Deleted, expired, paused or edited, or no longer sure to be the only sender, while the event was read or the name was looked up: no new request may break what the
+        !th_store_lets_send(e->options.store) || is_over(a) || th_sched_cancelled(e->sched, a->row.no)) {
+        /* Deleted, cancelled, expired, paused or edited, or no longer sure to be the only sender, while the event was read or the name was looked up: no new request may break what the
          * API has confirmed. No attempt; what is still wanted is due at once, with the settings of then. */
         fail_locally(a, TH_HTTP_CANCELLED, "cancelled");
         return;

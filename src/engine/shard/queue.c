@@ -61,6 +61,13 @@ void th_queue_ended(struct th_engine *e, uint64_t no)
     }
 }
 
+void th_queue_cancelled(struct th_engine *e, uint64_t no)
+{
+    th_fence_forget(e, no);
+    th_sched_cancel(e->sched, no);
+    th_queue_ended(e, no);
+}
+
 void th_queue_insert_read(struct th_engine *e, const struct th_queue_row *row, bool moved)
 {
     if (!th_is_mine(e, row->endpoint))

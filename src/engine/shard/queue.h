@@ -15,6 +15,9 @@ void th_queue_insert_read(struct th_engine *e, const struct th_queue_row *row, b
 void th_queue_reading(struct th_engine *e);
 /** A delivery has ended. */
 void th_queue_ended(struct th_engine *e, uint64_t no);
+/** A delivery has been cancelled. What of it is in memory goes, and what the queue said of it before no longer counts; its request does
+ * not begin any more, one that is under way may arrive. */
+void th_queue_cancelled(struct th_engine *e, uint64_t no);
 /** Begins the walk, at the start. */
 void th_queue_walk(struct th_engine *e);
 /** Walks once more from this number on, because some rows may not be known. */
