@@ -7,6 +7,7 @@
 #include "api/request.h"
 #include "api/route.h"
 #include "core/guard.h"
+#include "core/trace.h"
 #include "engine/engine.h"
 #include <stdio.h>
 
@@ -23,6 +24,8 @@ enum {
     F_CHANNELS,
     F_DELIVER_AT,
     F_EXPIRES_AT,
+    F_TRACEPARENT,
+    F_TRACESTATE,
     F_COUNT
 };
 
@@ -37,6 +40,8 @@ static const struct th_api_field event_fields[F_COUNT] = {
     {"channels", TH_T_STRINGS, false, true, TH_MAX_CHANNELS, 0, 0},
     {"deliver_at", TH_T_TIME, false, true, 0, 0, 0},
     {"expires_at", TH_T_TIME, false, true, 0, 0, 0},
+    {"traceparent", TH_T_STRING, false, true, 256, 0, 0},
+    {"tracestate", TH_T_STRING, false, true, TH_TRACESTATE_MAX, 0, 0},
 };
 
 /* True for a text that can be an event type in some dialect; the tenant's dialect judges it when the tenant
@@ -44,6 +49,58 @@ static const struct th_api_field event_fields[F_COUNT] = {
 static bool type_form(struct th_span type)
 {
     return th_event_type_form(type, TH_LIT("/:+=@~"));
+}
+
+/* In the form in which events keep both. The context that the publisher's HTTP library gives is ignored when it is none, as its
+ * specification asks; one in the body is a mistake of somebody who wants to know. */
+static bool keep_trace(struct th_api_req *r, struct th_span parent, struct th_span state, struct th_span *out)
+{
+    struct th_trace_parent read;
+    struct th_buf kept;
+    bool ok;
+
+    if (!th_traceparent_read(parent, &read))
+        return true;
+    th_buf_init(&kept, 1024);
+    th_traceparent_write(read.trace, read.span, read.flags, &kept);
+    if (th_tracestate_ok(state)) {
+        th_buf_char(&kept, '\n');
+        th_buf_span(&kept, state);
+    }
+    ok = !kept.failed && th_arena_copy(&r->mem, th_buf_view(&kept), out);
+    th_buf_fini(&kept);
+    return ok;
+}
+
+static bool read_trace(struct th_api_req *r, struct th_span prefix, const struct th_api_value *parent,
+                       const struct th_api_value *state, struct th_publish_event *ev)
+{
+    struct th_trace_parent ignored;
+
+    if (parent->text.n && !th_traceparent_read(parent->text, &ignored))
+        th_api_fault(r, th_api_fault_pointer(r, prefix, TH_LIT("traceparent")),
+                     "must have the form of W3C Trace Context, such as "
+                     "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+    if (state->text.n && !th_tracestate_ok(state->text))
+        th_api_fault(r, th_api_fault_pointer(r, prefix, TH_LIT("tracestate")), "must be visible ASCII");
+    if (state->text.n && !parent->text.n)
+        th_api_fault(r, th_api_fault_pointer(r, prefix, TH_LIT("tracestate")),
+                     "needs a traceparent beside it");
+    return keep_trace(r, parent->text, state->text, &ev->traceparent);
+}
+
+void th_api_event_trace(struct th_api_req *r)
+{
+    const struct th_http1_field *parent = th_api_request_header(r, "traceparent"), *state;
+    struct th_span kept = TH_LIT("");
+
+    if (!parent)
+        return;
+    state = th_api_request_header(r, "tracestate");
+    r->no_memory |= !keep_trace(r, parent->value, state ? state->value : TH_LIT(""), &kept);
+    for (uint32_t i = 0; kept.n && i < r->event_count; i++)
+        if (!r->events[i].traceparent.n)
+            r->events[i].traceparent = kept;
 }
 
 /* Reads one event. False only without memory; faults are noted. */
@@ -65,6 +122,9 @@ static bool read_event(struct th_api_req *r, struct th_json v, struct th_span pr
     ev->deliver_at = values[F_DELIVER_AT].i;
     ev->expires_at = values[F_EXPIRES_AT].i;
     *tenant = values[F_TENANT].text;
+    if ((values[F_TRACEPARENT].present || values[F_TRACESTATE].present) &&
+        !read_trace(r, prefix, &values[F_TRACEPARENT], &values[F_TRACESTATE], ev))
+        return false;
     if (values[F_CHANNELS].present &&
         !th_api_channels_read(r, th_api_fault_pointer(r, prefix, TH_LIT("channels")), &values[F_CHANNELS],
                               &ev->channels))
@@ -113,9 +173,9 @@ void th_api_event_read(struct th_api_req *r)
 {
     if (r->route->flags & TH_R_BATCH) {
         read_batch(r);
-        return;
+    } else {
+        r->events = &r->room->one;
+        r->event_count = 1;
+        r->no_memory = !read_event(r, r->body, TH_LIT(""), &r->room->one, &r->events_tenant);
     }
-    r->events = &r->room->one;
-    r->event_count = 1;
-    r->no_memory = !read_event(r, r->body, TH_LIT(""), &r->room->one, &r->events_tenant);
 }

@@ -4,6 +4,7 @@
 #include "api/member.h"
 #include "api/request.h"
 #include "api/state.h"
+#include "core/trace.h"
 #include "engine/engine.h"
 
 void th_api_event_members(struct th_jw *w, struct th_api_req *r, const struct th_event_row *row)
@@ -30,7 +31,7 @@ void th_api_event_members(struct th_jw *w, struct th_api_req *r, const struct th
     if (row->more.expires_at)
         th_api_member_time(w, "expires_at", row->more.expires_at);
     if (row->more.traceparent.n)
-        th_api_member_str(w, "traceparent", row->more.traceparent);
+        th_api_member_str(w, "traceparent", th_trace_kept_parent(row->more.traceparent));
     if (row->more.version) {
         struct th_buf version;
 

@@ -233,6 +233,8 @@ static void submit(struct th_api_req *r, struct th_publish_event *events, uint32
 /* The events have been read with the body. */
 static void publish(struct th_api_req *r)
 {
+    if (!r->no_memory)
+        th_api_event_trace(r);
     if (r->no_memory)
         th_api_fail_nomem(r);
     else if (r->error_count)

@@ -222,7 +222,9 @@ const struct th_api_schema th_api_schemas[] = {
             ",\"time\":" TIME_NULL
             ",\"resource_type\":{\"type\":[\"string\",\"null\"],\"maxLength\":256},\"resource_id\":"
             "{\"type\":[\"string\",\"null\"],\"maxLength\":512},\"channels\":" CHANNELS
-            ",\"deliver_at\":" TIME_NULL ",\"expires_at\":" TIME_NULL)},
+            ",\"deliver_at\":" TIME_NULL ",\"expires_at\":" TIME_NULL
+            ",\"traceparent\":{\"type\":[\"string\",\"null\"],\"maxLength\":256},\"tracestate\":{\"type\":["
+            "\"string\",\"null\"],\"maxLength\":512}")},
     {"EventAccepted", OBJECT("\"id\",\"type\",\"tenant\",\"deliveries\"",
                              "\"id\":" STR ",\"type\":" STR ",\"tenant\":" STR ",\"deliveries\":" INT
                              ",\"warnings\":{\"type\":\"array\",\"items\":" REF("Warning") "}")},

@@ -2,6 +2,7 @@
  * wrong at once; here everything is looked at, since the table's owner may write what he likes. */
 #include "app/inbox_event.h"
 #include "core/guard.h"
+#include "core/trace.h"
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -71,22 +72,6 @@ static enum th_error read_channels(struct th_json list, struct th_arena *mem, st
     return error;
 }
 
-static bool is_traceparent(struct th_span s)
-{
-    static const unsigned char dashes[] = {2, 35, 52};
-
-    if (s.n != 55)
-        return false;
-    for (size_t i = 0; i < s.n; i++) {
-        bool dash = i == dashes[0] || i == dashes[1] || i == dashes[2];
-        bool hex = (s.p[i] >= '0' && s.p[i] <= '9') || (s.p[i] >= 'a' && s.p[i] <= 'f');
-
-        if (dash ? s.p[i] != '-' : !hex)
-            return false;
-    }
-    return true;
-}
-
 static enum th_error read_option(struct th_json key, struct th_json v, struct th_arena *mem,
                                  struct th_publish_event *out, char why[TH_INBOX_REASON])
 {
@@ -98,6 +83,7 @@ static enum th_error read_option(struct th_json key, struct th_json v, struct th
                  {"resource_id", &out->resource_id, 512},
                  {"traceparent", &out->traceparent, 55},
                  {"time", NULL, 64}};
+    struct th_trace_parent trace;
     struct th_span text;
 
     if (th_json_string_eq(key, TH_LIT("channels")))
@@ -117,7 +103,7 @@ static enum th_error read_option(struct th_json key, struct th_json v, struct th
         if (text.n > texts[i].max)
             return no(why, "the option %s has %zu bytes; at most %zu are allowed", texts[i].name, text.n,
                       texts[i].max);
-        if (texts[i].to == &out->traceparent && !is_traceparent(text))
+        if (texts[i].to == &out->traceparent && !th_traceparent_read(text, &trace))
             return no(why, "the option traceparent must have the form of W3C Trace Context");
         if (texts[i].to) {
             *texts[i].to = text;

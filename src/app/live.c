@@ -2,6 +2,7 @@
  * code serves the start, SIGHUP and `config check`, so that all three accept the same. A refused set leaves
  * nothing behind. */
 #include "app/live.h"
+#include "app/traces.h"
 #include "base/alloc.h"
 #include "base/log.h"
 #include <ifaddrs.h>
@@ -322,6 +323,8 @@ static enum th_error prepare(struct th_live *l, char *why, size_t why_size)
     error = check_consent(c, why, why_size);
     if (!error)
         error = check_portal(c, why, why_size);
+    if (!error)
+        error = th_traces_check(c, why, why_size);
     if (!error)
         error = setup_guard(l, why, why_size);
     if (!error)

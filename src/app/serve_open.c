@@ -4,6 +4,7 @@
 #include "app/serve_parts.h"
 #include "app/standby.h"
 #include "app/threads.h"
+#include "app/traces.h"
 #include "base/alloc.h"
 #include "base/log.h"
 #include "base/places.h"
@@ -134,6 +135,8 @@ static enum th_error open_network(struct th_app *a, struct th_shard *s)
     if (error)
         snprintf(a->why, sizeof a->why, "the resolver cannot start (name servers \"%s\"): %s",
                  dns.servers ? dns.servers : "of the system", th_error_name(error));
+    if (!error && !a->first)
+        error = th_traces_open(s->loop, c, s->transport, s->resolver, s->metrics, &s->traces);
     return error;
 }
 
@@ -172,6 +175,8 @@ static struct th_engine_options engine_options(struct th_app *a, struct th_shard
         .shards = a->shard_count,
         .shard = s->no,
         .places = a->places,
+        .tracer = th_traces_tracer(s->traces, c),
+        .pass_trace = strcmp(c->v[TH_O_TRACES_PASS_ON].text, "on") == 0,
         .post = th_shard_post(a),
         .wake = {wake_loop, s},
         .fatal = on_fatal};

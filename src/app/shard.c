@@ -5,6 +5,7 @@
  * this turn has noted whether its shard is idle; so "no letters, and all are idle" is true at the moment when
  * it is seen. */
 #include "app/serve_parts.h"
+#include "app/traces.h"
 #include "base/alloc.h"
 #include "base/log.h"
 #include <stdio.h>
@@ -216,8 +217,25 @@ static void part_closed(void *ctx)
         s->closed(s);
 }
 
+/* No span is sent any more. */
+static void close_network(void *ctx)
+{
+    struct th_shard *s = ctx;
+
+    s->to_close = 1u + (s->transport ? 1u : 0u) + (s->resolver ? 1u : 0u);
+    if (s->transport)
+        th_http_client_close(s->transport, part_closed, s);
+    if (s->resolver)
+        th_resolver_close(s->resolver, part_closed, s);
+    s->transport = NULL;
+    s->resolver = NULL;
+    part_closed(s);
+}
+
 void th_shard_close(struct th_shard *s, void (*closed)(struct th_shard *s))
 {
+    struct th_traces *traces = s->traces;
+
     s->closing = true;
     s->closed = closed;
     if (s->server) /* no request waits for an answer any more: the engine is idle */
@@ -227,14 +245,11 @@ void th_shard_close(struct th_shard *s, void (*closed)(struct th_shard *s))
     uv_check_stop(&s->check);
     uv_idle_stop(&s->idle);
     uv_timer_stop(&s->timer);
-    s->to_close = 1u + (s->transport ? 1u : 0u) + (s->resolver ? 1u : 0u);
-    if (s->transport)
-        th_http_client_close(s->transport, part_closed, s);
-    if (s->resolver)
-        th_resolver_close(s->resolver, part_closed, s);
-    s->transport = NULL;
-    s->resolver = NULL;
-    part_closed(s);
+    s->traces = NULL;
+    if (traces)
+        th_traces_close(traces, close_network, s);
+    else
+        close_network(s);
 }
 
 void th_shard_close_handles(struct th_shard *s)

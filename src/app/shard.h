@@ -11,6 +11,7 @@
 #include <uv.h>
 
 struct th_shard;
+struct th_traces;
 
 /** A piece of work for another thread, in a turn of its loop. The memory belongs to the receiver until `run`
  * is called. */
@@ -35,6 +36,7 @@ struct th_shard {
     struct th_metrics *metrics, own_metrics; /* the first thread uses the app's, which show those of all */
     struct th_transport *transport;
     struct th_resolver *resolver;
+    struct th_traces *traces; /* NULL: nobody watches */
     struct th_engine *engine;
     struct th_api *api;
     struct th_http_server *server;

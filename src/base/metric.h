@@ -42,6 +42,8 @@
     X(HTTP_CONNECTIONS, "tenterhook_http_connections_total", "", "API connections accepted.")                \
     X(STREAM_GAPS, "tenterhook_http_stream_gaps_total", "",                                                  \
       "Times that the client of a stream was too slow, and was told of a gap.")                              \
+    X(TRACE_SPANS_EXPORTED, "tenterhook_trace_spans_total", "{outcome=\"exported\"}", TH_HELP_SPANS)         \
+    X(TRACE_SPANS_DROPPED, "tenterhook_trace_spans_total", "{outcome=\"dropped\"}", TH_HELP_SPANS)           \
     X(STORE_COMMITS, "tenterhook_store_commits_total", "", "Store transactions committed.")                  \
     X(STORE_OPS, "tenterhook_store_operations_total", "", "Store write operations committed.")               \
     X(STORE_TAKEOVERS, "tenterhook_store_takeovers_total", "",                                               \
@@ -112,6 +114,7 @@
 #define TH_HELP_FAILED "Deliveries that failed for good: schedule used up, or a final status."
 #define TH_HELP_INBOX "Events taken out of inboxes; repeated: one with the same id was stored before."
 #define TH_HELP_MISFITS "Events whose data does not fit the schema of their type, by what was done."
+#define TH_HELP_SPANS "Spans of traces; dropped: the collector did not take them, or there was no room."
 #define TH_HELP_TESTS "Test requests by outcome; no other count of attempts and deliveries has them."
 #define TH_HELP_ATTEMPTS "Delivery attempts with a recorded outcome."
 #define TH_HELP_HTTP "API requests answered."

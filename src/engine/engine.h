@@ -21,6 +21,7 @@
 #include "port/clock.h"
 #include "port/mail.h"
 #include "port/store.h"
+#include "port/trace.h"
 #include "port/transport.h"
 
 struct th_engine;
@@ -84,6 +85,8 @@ struct th_engine_options {
     unsigned shards, shard; /* engines of the process, and which of them this is; 0 of 0 or 1: the only one */
     /* with several engines: what they have under way together at hosts and addresses */
     struct th_places *places;
+    struct th_tracer tracer;
+    bool pass_trace;     /* requests to endpoints say to which trace they belong */
     struct th_post post; /* between them; with one engine it is not asked */
     struct th_wake wake; /* from any thread: call th_engine_turn soon */
     void (*fatal)(void *ctx, enum th_error error, const char *what); /* the process must stop; ctx of wake */
@@ -533,7 +536,7 @@ struct th_event_copy {
 struct th_publish_event { /* spans must live until done */
     struct th_span type, data, external_id, resource_type, resource_id;
     struct th_span channels;    /* names, one per line */
-    struct th_span traceparent; /* W3C Trace Context; n == 0: none */
+    struct th_span traceparent; /* in the form of th_trace_kept_read; n == 0: none */
     uint64_t inbox;             /* its row in the inbox of the store's own database; 0: none */
     bool has_time;
     struct th_wall time;

@@ -122,6 +122,14 @@ enum th_option_kind {
       "the field in which trusted proxies name their client; auto: X-Forwarded-For, or Forwarded if there is none")                 \
     X(SESSION_IDLE, DURATION, "--session-idle", "TENTERHOOK_SESSION_IDLE", "session_idle", "1h", NULL, 60, 43200, "TIME",           \
       "how long a browser session lives without a request; then the user has to sign in again")                                    \
+    X(TRACES_ENDPOINT, TEXT, "--traces-endpoint", "TENTERHOOK_TRACES_ENDPOINT", "traces.endpoint", NULL, NULL, 0, 0, "URL",         \
+      "send traces to this OpenTelemetry collector (OTLP/HTTP), such as http://127.0.0.1:4318; default: no traces")                 \
+    X(TRACES_HEADERS, SECRET, NULL, "TENTERHOOK_TRACES_HEADERS", "traces.headers", NULL, NULL, 1, 8192, NULL,                       \
+      "headers for the collector, as NAME=VALUE,NAME=VALUE")                                                                        \
+    X(TRACES_RATIO, TEXT, "--traces-ratio", "TENTERHOOK_TRACES_RATIO", "traces.ratio", "0.1", NULL, 0, 0, "SHARE",                  \
+      "share of the events published without a traceparent that is traced, 0 to 1; a traceparent decides by its own flag")          \
+    X(TRACES_PASS_ON, CHOICE, "--traces-pass-on", "TENTERHOOK_TRACES_PASS_ON", "traces.pass_on", "off", "off|on", 0, 0, "CHOICE",   \
+      "on: requests to endpoints say to which trace they belong (traceparent, tracestate)")                                         \
     X(UI, CHOICE, "--ui", "TENTERHOOK_UI", "ui", "on", "on|off", 0, 0, "CHOICE", "the dashboard at /ui/")                           \
     X(UI_DIR, TEXT, "--ui-dir", "TENTERHOOK_UI_DIR", "ui_dir", NULL, NULL, 0, 0, "DIR",                                             \
       "serve the dashboard's files from this folder instead of the built-in ones, while one works on them")                         \

@@ -75,7 +75,7 @@ struct th_event_more {
     /* given by the publisher: deliveries of one key reach an endpoint in their order */
     struct th_span order_key;
     struct th_span channels;     /* names, one per line */
-    struct th_span traceparent;  /* W3C Trace Context of the publish */
+    struct th_span traceparent;  /* W3C Trace Context of the publish: core/trace.h */
     struct th_span content_type; /* of data; n == 0: application/json */
     /* newest version that its type had when it was accepted (th_type_version); 0: its type has none */
     uint32_t version;

@@ -1229,6 +1229,10 @@ export interface components {
              * @description no attempt begins from then on; null: the schedule alone says when it ends
              */
             expires_at?: string | null;
+            /** @description W3C Trace Context of what caused the event; null or absent: the request's header traceparent */
+            traceparent?: string | null;
+            /** @description what belongs to that traceparent; null or absent: nothing */
+            tracestate?: string | null;
         };
         EventAccepted: {
             /** @description its id; it never changes */

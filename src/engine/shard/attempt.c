@@ -34,6 +34,7 @@ struct th_attempt *th_attempt_get(struct th_engine *e)
         th_buf_init(&a->answer, 64u << 10);
     }
     a->unsendable = a->out.cancelled = a->out.resolving = a->out.running = false;
+    a->trace.sampled = a->trace.known = false;
     a->event = NULL;
     a->counted = 0;
     a->out.dns_us = -1;

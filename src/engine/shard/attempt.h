@@ -5,6 +5,7 @@
 #include "engine/settings/settings.h"
 #include "engine/shard/events.h"
 #include "engine/shard/outgoing.h"
+#include "engine/shard/trace.h"
 
 struct th_disabling;
 
@@ -20,6 +21,7 @@ struct th_attempt {
     int64_t signed_at;
     bool unsendable; /* the dialect cannot render this delivery */
     struct th_outgoing out;
+    struct th_attempt_trace trace;
     uint64_t counted_at[TH_CONNECT_MAX]; /* address.c: the addresses at which this request is counted */
     unsigned counted;
     struct th_buf head, body, sigs, answer;

@@ -18,6 +18,7 @@
 #include "engine/shard/report.h"
 #include "engine/shard/settle.h"
 #include "engine/shard/skip.h"
+#include "engine/shard/trace.h"
 #include "engine/state.h"
 #include <stdio.h>
 
@@ -271,6 +272,10 @@ static void judged(struct th_outgoing *o, unsigned count)
     }
     a->signed_at = e->now.wall.ms / 1000;
     error = render(a, &body);
+    if (!error) {
+        th_trace_write(a);
+        error = a->head.failed;
+    }
     if (error) {
         fail_unrendered(a, error);
         return;
@@ -317,6 +322,7 @@ static void attempt_send(struct th_attempt *a)
         th_expire(a);
         return;
     }
+    th_trace_begin(a);
     a->out.e = e; /* member by member: it is large, and used again */
     a->out.ep = &a->ep->pub;
     a->out.url = &a->run->url;

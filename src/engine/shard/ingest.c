@@ -22,6 +22,7 @@
 #include "engine/shard/offer.h"
 #include "engine/shard/operator.h"
 #include "engine/shard/order.h"
+#include "engine/shard/trace.h"
 #include "engine/state.h"
 #include <stdio.h>
 
@@ -900,6 +901,7 @@ static void accepted(struct th_op *op)
             if (g->events[i].more.marks & TH_EVENT_MARK_SCHEMA)
                 th_count(e->options.metrics, TH_C_EVENTS_MISFITS_MARKED, 1);
             fill_row(g, i);
+            th_trace_published(e, g->p->tenant, &g->p->events[i].row, g->began, g->p->count);
             schedule(g, i);
         }
         g->p->first_delivery = g->events[0].first_delivery;

@@ -17,6 +17,7 @@
 #include "engine/shard/operator.h"
 #include "engine/shard/queue.h"
 #include "engine/shard/report.h"
+#include "engine/shard/trace.h"
 #include "engine/state.h"
 
 static void settled(struct th_op *op);
@@ -95,6 +96,7 @@ static void follow(struct th_attempt *a)
     struct th_queue_row next = a->row;
 
     count(a);
+    th_trace_settled(a);
     if (a->row.lane == TH_LANE_TEST && a->verdict == TH_V_DELIVERED &&
         th_span_eq(a->run->spec.url, a->ep->pub.spec.url))
         th_enable_by_test(e, a->ep);
