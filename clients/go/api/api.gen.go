@@ -1662,6 +1662,12 @@ type EventNew struct {
 	// Time when it happened; default: now
 	Time *time.Time `json:"time,omitempty"`
 
+	// Traceparent W3C Trace Context of what caused the event; null or absent: the request's header traceparent
+	Traceparent *string `json:"traceparent,omitempty"`
+
+	// Tracestate what belongs to that traceparent; null or absent: nothing
+	Tracestate *string `json:"tracestate,omitempty"`
+
 	// Type what happened: names joined by full stops
 	Type string `json:"type"`
 }

@@ -29,6 +29,9 @@ class EventNew:
             accept: at once
         expires_at (datetime.datetime | None | Unset): no attempt begins from then on; null: the schedule alone says
             when it ends
+        traceparent (None | str | Unset): W3C Trace Context of what caused the event; null or absent: the request's
+            header traceparent
+        tracestate (None | str | Unset): what belongs to that traceparent; null or absent: nothing
     """
 
     type_: str
@@ -41,6 +44,8 @@ class EventNew:
     channels: list[str] | None | Unset = UNSET
     deliver_at: datetime.datetime | None | Unset = UNSET
     expires_at: datetime.datetime | None | Unset = UNSET
+    traceparent: None | str | Unset = UNSET
+    tracestate: None | str | Unset = UNSET
 
     def to_dict(self) -> dict[str, Any]:
         type_ = self.type_
@@ -104,6 +109,18 @@ class EventNew:
         else:
             expires_at = self.expires_at
 
+        traceparent: None | str | Unset
+        if isinstance(self.traceparent, Unset):
+            traceparent = UNSET
+        else:
+            traceparent = self.traceparent
+
+        tracestate: None | str | Unset
+        if isinstance(self.tracestate, Unset):
+            tracestate = UNSET
+        else:
+            tracestate = self.tracestate
+
         field_dict: dict[str, Any] = {}
 
         field_dict.update(
@@ -128,6 +145,10 @@ class EventNew:
             field_dict["deliver_at"] = deliver_at
         if expires_at is not UNSET:
             field_dict["expires_at"] = expires_at
+        if traceparent is not UNSET:
+            field_dict["traceparent"] = traceparent
+        if tracestate is not UNSET:
+            field_dict["tracestate"] = tracestate
 
         return field_dict
 
@@ -242,6 +263,24 @@ class EventNew:
 
         expires_at = _parse_expires_at(d.pop("expires_at", UNSET))
 
+        def _parse_traceparent(data: object) -> None | str | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            return cast(None | str | Unset, data)
+
+        traceparent = _parse_traceparent(d.pop("traceparent", UNSET))
+
+        def _parse_tracestate(data: object) -> None | str | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            return cast(None | str | Unset, data)
+
+        tracestate = _parse_tracestate(d.pop("tracestate", UNSET))
+
         event_new = cls(
             type_=type_,
             data=data,
@@ -253,6 +292,8 @@ class EventNew:
             channels=channels,
             deliver_at=deliver_at,
             expires_at=expires_at,
+            traceparent=traceparent,
+            tracestate=tracestate,
         )
 
         return event_new
