@@ -169,6 +169,18 @@ def test_the_database_goes_and_comes_back(postgres, database, node, receiver, ho
     assert len(got_all) - len(set(got_all)) <= 200  # outcomes that were not stored when it went
 
 
+def test_the_first_question_after_a_restart_is_answered(postgres, database, node):
+    """Connections for reading that nobody used meanwhile have ended with the database: that is no reason for a 503."""
+    one = node(database)
+    paths = ["/v1/deliveries", "/v1/events", "/v1/webhooks", "/v1/audit"]
+    for path in paths:
+        assert ask(one.at, path)[0] == 200
+    postgres.stop()
+    postgres.start()
+    until(lambda: ask(one.at, "/readyz")[0] == 200, 60)
+    assert [ask(one.at, path)[0] for path in paths] == [200] * len(paths)
+
+
 def test_a_node_that_waits_says_so_and_takes_over(database, node, receiver):
     got = receiver()
     one = node(database)

@@ -866,11 +866,28 @@ static int next_row(struct pg_db *db, struct pg_stmt *st)
     }
 }
 
+/** Whether the database has ended a connection on which nothing is expected: it was restarted, perhaps, while nobody asked. Nothing
+ * else comes unasked, and if something does, another connection is as good. */
+static bool has_ended(const struct pg_db *db)
+{
+    struct pollfd p = {.fd = PQsocket(db->conn), .events = POLLIN};
+
+    return !db->pending && poll(&p, 1, 0) > 0;
+}
+
+/** Outside of a transaction: there is a connection, another one where that of before has ended. */
+static bool is_connected(struct pg_db *db)
+{
+    if (db->conn && !db->lost && db->reopens && has_ended(db))
+        lose(db, "the connection ended");
+    return (db->conn && !db->lost) || (db->reopens && pg_db_connect(db) == TH_OK);
+}
+
 static int begin(struct pg_db *db, struct pg_stmt *st)
 {
     TH_CHECK(!db->in_transaction && !db->pending);
-    if (!db->conn || db->lost)
-        return db->reopens && pg_db_connect(db) == TH_OK ? begin(db, st) : RC + TH_RETRY;
+    if (!is_connected(db))
+        return RC + TH_RETRY;
     db->failed = TH_OK;
     db->refused = false;
     db->in_transaction = true;
@@ -970,7 +987,7 @@ static int step(struct st_stmt *base)
         return begin(db, st);
     if (st->kind == COMMITS)
         return commit(db);
-    if (!db->in_transaction && (!db->conn || db->lost) && (!db->reopens || pg_db_connect(db) != TH_OK))
+    if (!db->in_transaction && !is_connected(db))
         return RC + TH_RETRY;
     if (db->failed || db->lost)
         return failed_rc(db);
