@@ -164,7 +164,7 @@ static void ep_init(const struct th_sched *s, struct ep *ep, const struct th_sch
     th_list_init(&ep->size_link);
     th_list_init(&ep->fill_link);
     th_breaker_init(&ep->breaker);
-    ep->rest_us = ep->last_start_us = INT64_MIN;
+    ep->rest_us = ep->last_start_us = ep->lines_us = INT64_MIN;
     th_bucket_pace(&ep->bucket, options->rate_per_s);
     if (options->from_before)
         th_bucket_spend(&ep->bucket, (struct th_mono){s->now_us});
@@ -349,6 +349,17 @@ void th_sched_rest(struct th_sched *s, uint64_t no, struct th_mono until, struct
     if (!ep)
         return;
     ep->rest_us = until.us > now.us ? until.us : INT64_MIN;
+    ep_place(s, ep);
+}
+
+void th_sched_hold_lines(struct th_sched *s, uint64_t no, struct th_mono until, struct th_mono now)
+{
+    struct ep *ep = th_map_get(&s->ep_by_no, no);
+
+    sched_advance(s, now);
+    if (!ep)
+        return;
+    ep->lines_us = until.us;
     ep_place(s, ep);
 }
 

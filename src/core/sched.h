@@ -67,6 +67,9 @@ void th_sched_endpoint_known(struct th_sched *s, uint64_t no, int64_t first_fail
 /** Before `until` nothing is sent to the endpoint but tests and retries by hand. A moment in the past ends the rest, and so does
  * `reset` (another URL, or being enabled again). */
 void th_sched_rest(struct th_sched *s, uint64_t no, struct th_mono until, struct th_mono now);
+/** Before `until` nothing is sent to the endpoint but tests, not even by hand, if it has an order: a request that another process has
+ * begun, which had the endpoint before and did not give it up, may still be under way, and nothing of its line may pass it. */
+void th_sched_hold_lines(struct th_sched *s, uint64_t no, struct th_mono until, struct th_mono now);
 /** Forgets the endpoint and its waiting items; items under way stay known until settled. */
 void th_sched_endpoint_del(struct th_sched *s, uint64_t no);
 

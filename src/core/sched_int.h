@@ -174,7 +174,9 @@ struct ep {
 
     /* with an order: sched_order.c */
     struct th_map *lines; /* by order; NULL: none */
-    uint32_t kept;        /* items on `retry` that belong to a line: they stay in memory beside the share */
+    int64_t
+        lines_us; /* before then none of a line goes: another process may have one under way; INT64_MIN: they go */
+    uint32_t kept; /* items on `retry` that belong to a line: they stay in memory beside the share */
 
     /* what the store has and memory has not: sched_spill.c */
     uint64_t spill_from; /* unread numbers from here on; 0: none */

@@ -75,6 +75,8 @@ static int64_t send_moment(const struct th_sched *s, const struct ep *ep)
         return INT64_MAX;
     if (!ep->manual.head) /* what somebody asks for by hand does not wait for the end of a rest */
         at = later_of(at, ep->rest_us);
+    if (ep->options.ordered)
+        at = later_of(at, ep->lines_us);
     return later_of(at, th_bucket_ready_us(&ep->bucket));
 }
 

@@ -177,5 +177,7 @@ void hc_conn_exchange(struct hc_conn *conn)
     hc_tx_enter(tx, TX_EXCHANGE);
     th_heap_rekey(&conn->client->timers, &tx->timer, tx->req->deadline.us);
     hc_conn_watch(conn, UV_READABLE);
-    hc_conn_send(conn);
+    /* A process that was stopped meanwhile finds its connection before its timers: what is over must not be sent. */
+    if (hc_now_us() < tx->req->deadline.us)
+        hc_conn_send(conn);
 }

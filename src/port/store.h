@@ -740,6 +740,9 @@ struct th_store_vt {
     /** Whether other nodes work on the store at the same time: then only the slots that FOLLOW names are this process's. Never
      * changes. NULL: no. */
     bool (*is_shared)(struct th_store *);
+    /** How many milliseconds ago a slot was last taken from a process whose lease had ended, which may still have requests under way;
+     * -1: never, as far as is known here. Any thread. NULL: never. */
+    int64_t (*fenced_ms)(struct th_store *, unsigned slot);
     /** The processes that share this store. Synchronous, and takes its time; any thread. NULL: this one is alone. */
     enum th_error (*nodes)(struct th_store *, void (*node)(void *ctx, const struct th_store_node *),
                            void *ctx);
@@ -750,6 +753,11 @@ struct th_store_vt {
 static inline bool th_store_lets_send(struct th_store *s)
 {
     return !s->vt->may_send || s->vt->may_send(s);
+}
+
+static inline int64_t th_store_fenced_ms(struct th_store *s, unsigned slot)
+{
+    return s->vt->fenced_ms ? s->vt->fenced_ms(s, slot) : -1;
 }
 
 static inline bool th_store_is_shared(struct th_store *s)

@@ -28,6 +28,7 @@ from harness.server import Server, binary_path  # noqa: E402
 
 SECRET = "0123456789abcdef" * 4
 FAULTS = {"kill": 40, "stop": 20, "restart": 20, "cut": 12, "database": 8}
+LINE_TIMEOUT_S = 4  # after a takeover lines wait for so long
 SETTLES_S = 2.0  # an outcome that has not been stored when a fault begins may be lost with it
 
 
@@ -222,7 +223,7 @@ class Chaos:
         try:
             for node in self.nodes:
                 node.start()
-            names = crash.set_up(self.nodes[0], receivers)
+            names = crash.set_up(self.nodes[0], receivers, {"timeout_seconds": LINE_TIMEOUT_S})
             publishers = crash.Publishers(AnyNode(self.nodes), random.Random(self.args.seed + 2), self.args.rate)
             publishers.start()
             for number in range(1, self.args.cycles + 1):
@@ -245,7 +246,7 @@ class Chaos:
                 node.proxy.close()
                 (self.folder / f"node{node.number}.log").write_text(node.text())
             receivers.receiver.close()
-        world = checker.World(publishers.sent, receivers.seen, self.excuses, crash.ROUTES, crash.DELAYS_S, rows)
+        world = checker.World(publishers.sent, receivers.seen, self.excuses, crash.ROUTES, crash.DELAYS_S, rows, receivers.steps)
         self.faults += publishers.faults + checker.judge(world)
         crash.report(publishers, self.excuses, world, time.monotonic() - begun)
         times = sorted(self.takeovers)

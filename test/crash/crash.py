@@ -204,13 +204,13 @@ class Publishers:
         self.counts["replayed" if answer.header("Idempotency-Replayed") else "new"] += len(rows)
 
 
-def set_up(server, receivers):
-    """Tenant and endpoints; gives endpoint id -> name."""
+def set_up(server, receivers, line=None):
+    """Tenant and endpoints; gives endpoint id -> name. `line`: more members of the endpoint with an order."""
     server.api.put("/v1/tenants/crash", {"name": "Crash", "dialect": "crash"}).expect(201)
     api, names = server.api.as_tenant("crash"), {}
     for name in [*LIVE, *DEAD, "line"]:
         types = [f"crash.{kind}" for kind, targets in ROUTES.items() if name in targets]
-        order = {"ordering": {"key": "$.data.k"}} if name == "line" else {}
+        order = {"ordering": {"key": "$.data.k"}, **(line or {})} if name == "line" else {}
         made = api.post("/v1/webhooks", {"url": receivers.receiver.url(f"/{name}"), "events": types, **order}).expect(201).json
         receivers.secrets[name] = made["secret"]
         names[made["id"]] = name

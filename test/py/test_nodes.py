@@ -5,6 +5,7 @@ import itertools
 import json
 import re
 import signal
+import socket
 import threading
 import time
 
@@ -194,6 +195,84 @@ def test_a_node_dies_and_the_others_take_over(cluster, receiver):
     again = sum(count - 8 for number, count in collections.Counter(numbers(got)).items() if number in set(wanted))
     assert again < 100, again
     assert set(numbers(got)) <= set(range(1, max(wanted) + 200))
+
+
+class Late:
+    """The way to a receiver. Connections that come while `holds` is set are taken, and what they bring goes on only when `release` is
+    called, whatever has become of their sender: packets that are late."""
+
+    def __init__(self, port):
+        self.to, self.holds, self.released = port, False, threading.Event()
+        self.listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self.port, self.held = self.listener.getsockname()[1], 0
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            try:
+                near, _ = self.listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._pass, args=(near, self.holds), daemon=True).start()
+
+    def _pass(self, near, late):
+        if late:
+            near.recv(1, socket.MSG_PEEK)
+            self.held += 1
+            self.released.wait(60)
+        far = socket.create_connection(("127.0.0.1", self.to), timeout=10)
+        for pair in ((near, far), (far, near)):
+            threading.Thread(target=self._pump, args=pair, daemon=True).start()
+
+    @staticmethod
+    def _pump(source, sink):
+        try:
+            while data := source.recv(65536):
+                sink.sendall(data)
+            sink.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+
+    def release(self):
+        self.holds = False
+        self.released.set()
+
+    def close(self):
+        self.release()
+        self.listener.close()
+
+
+@pytest.mark.parametrize("share", ["on", "off"])
+def test_a_line_waits_for_what_a_dead_node_has_sent(cluster, receiver, share):
+    """A request of a node that dies may reach the receiver long after another node has taken over. What comes behind it in its line
+    does not pass it."""
+    got, timeout_s = receiver(), LEASE_S + 7
+    way = Late(got.port)
+    one = cluster.add(env={"TENTERHOOK_STORE_SHARE": share})
+    two = cluster.add(wait=share == "on", env={"TENTERHOOK_STORE_SHARE": share})
+    if share == "on":
+        cluster.balanced(2)
+    for i in range(8):
+        one.api.post("/v1/webhooks", {"url": f"http://127.0.0.1:{way.port}/{i}", "timeout_seconds": timeout_s,
+                                      "ordering": {"key": None}}).expect(201)
+    way.holds = True
+    began = time.monotonic()
+    publish(one.api, 1).expect(202)
+    until(lambda: way.held >= 8)
+    way.holds = False
+    one.kill()
+    until(lambda: ask(two.at, "/v1/events", "POST", {"type": "a.b", "data": {"number": 2}})[0] == 202)
+    if share == "on":
+        cluster.balanced(1)
+    time.sleep(max(0.0, began + timeout_s - 0.5 - time.monotonic()))  # the last moment at which one that lives would still wait
+    way.release()
+    until(lambda: numbers(got).count(2) == 8 and numbers(got).count(1) > 8, 60)
+    with got.changed:
+        came = [(request.target, json.loads(request.body)["data"]["number"]) for request in got.requests]
+    way.close()
+    for i in range(8):
+        line = [number for target, number in came if target == f"/{i}"]
+        assert line == sorted(line) and line[0] == 1, came
 
 
 def test_a_node_that_slept_has_nothing_to_say(cluster, receiver):

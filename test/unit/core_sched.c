@@ -225,6 +225,33 @@ static void held_endpoints_send_only_what_is_asked_for(void **state)
     th_sched_free(s);
 }
 
+static void lines_that_are_held_let_nothing_pass_but_tests(void **state)
+{
+    struct th_sched *s = world_new((struct th_sched_options){0});
+    struct th_sched_endpoint e = endpoint(1, 1), other = endpoint(2, 1);
+
+    (void)state;
+    e.ordered = e.one_line = true;
+    put(s, e, 0);
+    put(s, other, 0);
+    th_sched_hold_lines(s, 1, at_us(30 * S), at_us(0));
+    th_sched_hold_lines(s, 2, at_us(30 * S), at_us(0)); /* it has no order */
+    add_lane(s, 1, TH_LANE_FRESH, 0, 10, 10);
+    add_lane(s, 2, TH_LANE_MANUAL, 0, 10, 10);
+    add_lane(s, 3, TH_LANE_TEST, 0, 10, 10);
+    add(s, 9, 2, 10);
+    world_check(s);
+    assert_int_equal(pick_end(s, 10) + pick_end(s, 10), 3 + 9);
+    assert_int_equal(pick_end(s, 10), 0);
+    assert_true(th_sched_next(s, at_us(10)).us == 30 * S);
+    put(s, e, 20 * S); /* settings change: still held */
+    assert_int_equal(pick_end(s, 30 * S - 1), 0);
+    world_check(s);
+    assert_int_not_equal(pick_end(s, 30 * S), 0);
+    assert_int_not_equal(pick_end(s, 30 * S), 0);
+    th_sched_free(s);
+}
+
 static void tests_pass_and_count_for_nothing(void **state)
 {
     struct th_sched *s = world_new((struct th_sched_options){0});
@@ -845,6 +872,7 @@ int main(void)
         cmocka_unit_test(known_numbers_change_nothing),
         cmocka_unit_test(manual_retry_makes_a_waiting_one_due),
         cmocka_unit_test(held_endpoints_send_only_what_is_asked_for),
+        cmocka_unit_test(lines_that_are_held_let_nothing_pass_but_tests),
         cmocka_unit_test(tests_pass_and_count_for_nothing),
         cmocka_unit_test(cancelled_ones_are_not_sent),
         cmocka_unit_test(deleting_an_endpoint_with_requests_under_way),

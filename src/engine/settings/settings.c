@@ -370,6 +370,18 @@ void th_settings_hosts(struct th_engine *e, struct th_tenant *t)
                    TH_KS("endpoint", t->endpoints[i]->run->id));
 }
 
+/* A node that had the endpoint before, and is dead or does not know that its lease has ended, has begun its last request before the end
+ * of the lease. It may be under way until its time is up. */
+static void wait_for_others(struct th_engine *e, const struct th_ep *ep)
+{
+    int64_t fenced_ms = th_store_fenced_ms(e->options.store, th_slot_of(ep->pub.no));
+    int64_t left_ms = (int64_t)th_ep_timeout_ms(ep->pub.tenant, ep->pub.run) - fenced_ms;
+
+    if (fenced_ms >= 0 && left_ms > 0)
+        th_sched_hold_lines(e->sched, ep->pub.no, (struct th_mono){e->now.mono.us + left_ms * 1000},
+                            e->now.mono);
+}
+
 /* Tells the scheduler the endpoint's present settings. */
 enum th_error th_settings_sched(struct th_engine *e, struct th_ep *ep, bool reset)
 {
@@ -397,6 +409,8 @@ enum th_error th_settings_sched(struct th_engine *e, struct th_ep *ep, bool rese
         ep->trouble = (struct th_trouble){.told = 0};
     if (!error && th_is_mine(e, ep->pub.no))
         error = th_sched_endpoint_put(e->sched, &settings, e->now.mono);
+    if (!error && th_is_mine(e, ep->pub.no) && settings.from_before)
+        wait_for_others(e, ep);
     if (!error)
         count_endpoint(e, ep);
     return error;

@@ -76,6 +76,13 @@ static inline const struct th_rules *th_ep_rules(const struct th_endpoint *ep, s
     return th_retry_rules(&th_dialect_values(ep->tenant->dialect)->rules, ep->spec.retry, room);
 }
 
+/** Total time of an attempt, from the look-up of the name to the last byte of the answer, in milliseconds. */
+static inline uint32_t th_ep_timeout_ms(const struct th_tenant *t, const struct th_endpoint_run *run)
+{
+    return run->spec.timeout_ms ? run->spec.timeout_ms
+                                : th_dialect_values(t->dialect)->rules.timeout_s * 1000;
+}
+
 /** One count more. */
 static inline struct th_endpoint_run *th_run_ref(struct th_endpoint_run *run)
 {

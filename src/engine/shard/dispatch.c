@@ -234,12 +234,9 @@ static void fail_unrendered(struct th_attempt *a, enum th_error error)
     fail_locally(a, TH_HTTP_INTERNAL, text);
 }
 
-/* Total time of an attempt, from the look-up of the name to the last byte of the answer. */
 static uint32_t timeout_ms_of(const struct th_attempt *a)
 {
-    uint32_t own_ms = a->run->spec.timeout_ms;
-
-    return own_ms ? own_ms : th_dialect_values(a->ep->pub.tenant->dialect)->rules.timeout_s * 1000;
+    return th_ep_timeout_ms(a->ep->pub.tenant, a->run);
 }
 
 /* A test has no event that could expire. */

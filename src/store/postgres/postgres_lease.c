@@ -139,7 +139,11 @@ enum th_error pg_lease_take(struct pg_db *db, struct pg_lease *l, struct pg_hold
         return error;
     }
     if (!l->share)
-        pg_db_send(db, "UPDATE " S "slot SET node=$1::int2, epoch=epoch+1", 1, values);
+        pg_db_send(db,
+                   l->took_over ? "UPDATE " S
+                                  "slot SET node=$1::int2, epoch=epoch+1, fenced=clock_timestamp()"
+                                : "UPDATE " S "slot SET node=$1::int2, epoch=epoch+1",
+                   1, values);
     r = pg_db_query(db,
                     "UPDATE " S
                     "node SET epoch=epoch+1, seq=0, works=share, since=clock_timestamp(), until=" UNTIL(

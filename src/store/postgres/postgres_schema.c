@@ -89,11 +89,14 @@ static const char sharing[] =
     "CREATE TABLE " S "progress(node int2 PRIMARY KEY, applied int8 NOT NULL, counted int8 NOT NULL) WITH (fillfactor=20);";
 /* clang-format on */
 
+/* When a slot was last taken from a node that had not given it up. */
+static const char fencing[] = "ALTER TABLE " S "slot ADD COLUMN fenced timestamptz;";
+
 /* What a step does, and the earliest form whose program may go on beside it. */
 static const struct {
     const char *sql;
     int oldest;
-} steps[] = {{first, 1}, {checked, 1}, {sharing, 1}};
+} steps[] = {{first, 1}, {checked, 1}, {sharing, 1}, {fencing, 1}};
 #define STEPS ((int)(sizeof steps / sizeof *steps))
 
 static bool run(PGconn *c, const char *sql, char *why, size_t why_size)

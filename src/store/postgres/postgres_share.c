@@ -201,7 +201,8 @@ struct node {
 struct view {
     struct node nodes[NODES_MAX];
     unsigned count;
-    int slots[TH_SLOTS]; /* the node; 0: none */
+    int slots[TH_SLOTS];         /* the node; 0: none */
+    int64_t fenced_us[TH_SLOTS]; /* as in struct pg_share */
 };
 
 static struct node *find(struct view *v, int id)
@@ -231,14 +232,24 @@ static void divide(struct view *v)
     }
 }
 
+/* how long ago, in milliseconds */
+#define FENCED "(extract(epoch FROM clock_timestamp() - fenced) * 1000)::int8"
+
+/** In boot time, which this process has at hand; 0: never. */
+static int64_t fenced_us(const PGresult *r, int row, int column, int64_t now_us)
+{
+    return PQgetisnull(r, row, column) ? 0 : now_us - atoll(PQgetvalue(r, row, column)) * 1000;
+}
+
 static bool look(struct pg_store *s, struct view *v)
 {
-    PGresult *r = pg_db_query(&s->db,
-                              "SELECT 0 AS what, id::int8, until > clock_timestamp(), share AND works FROM " S
-                              "node UNION ALL SELECT 1, slot, NULL, NULL FROM " S
-                              "slot WHERE node IS NULL UNION ALL SELECT 2 + node, slot, NULL, NULL FROM " S
-                              "slot WHERE node IS NOT NULL ORDER BY 1, 2",
-                              0, NULL);
+    PGresult *r =
+        pg_db_query(&s->db,
+                    "SELECT 0 AS what, id::int8, until > clock_timestamp(), share AND works, NULL "
+                    "FROM " S "node UNION ALL SELECT 2 + coalesce(node,0), slot, NULL, NULL, " FENCED
+                    " FROM " S "slot ORDER BY 1, 2",
+                    0, NULL);
+    int64_t now_us = pg_lease_now_us();
 
     *v = (struct view){0};
     for (int i = 0; r && i < PQntuples(r); i++) {
@@ -247,8 +258,10 @@ static bool look(struct pg_store *s, struct view *v)
         if (what == 0 && v->count < NODES_MAX)
             v->nodes[v->count++] = (struct node){
                 .id = no, .lives = PQgetvalue(r, i, 2)[0] == 't', .shares = PQgetvalue(r, i, 3)[0] == 't'};
-        else if (what >= 2 && no >= 0 && no < TH_SLOTS)
+        else if (what >= 2 && no >= 0 && no < TH_SLOTS) {
             v->slots[no] = what - 2;
+            v->fenced_us[no] = fenced_us(r, i, 4, now_us);
+        }
     }
     PQclear(r);
     if (!r)
@@ -256,6 +269,10 @@ static bool look(struct pg_store *s, struct view *v)
     divide(v);
     return true;
 }
+
+/* `fenced`: requests that it has begun may still be under way */
+#define FREE_OF_DEAD                                                                                         \
+    "UPDATE " S "slot SET node=NULL, epoch=epoch+1, fenced=clock_timestamp() WHERE node=$1::int2"
 
 /** Fences a node whose lease has ended, and frees its slots. */
 static void bury(struct pg_store *s, int id)
@@ -276,7 +293,7 @@ static void bury(struct pg_store *s, int id)
     dead = r && PQntuples(r) == 1;
     PQclear(r);
     if (dead)
-        pg_db_send(&s->db, "UPDATE " S "slot SET node=NULL, epoch=epoch+1 WHERE node=$1::int2", 1, values);
+        pg_db_send(&s->db, FREE_OF_DEAD, 1, values);
     if (pg_db_commit(&s->db) == TH_OK && dead) {
         th_log(TH_LOG_WARN, "a node has not renewed its lease: the others take over", TH_KI("node", id));
         if (s->base.metrics)
@@ -358,6 +375,7 @@ static void note_slots(struct pg_store *s, const struct view *v, const uint64_t 
     struct pg_share *h = &s->share;
 
     pthread_mutex_lock(&h->lock);
+    memcpy(h->fenced_us, v->fenced_us, sizeof h->fenced_us);
     memset(h->owned, 0, sizeof h->owned);
     for (unsigned i = 0; i < TH_SLOTS; i++)
         if (v->slots[i] == s->lease.node)
@@ -460,6 +478,26 @@ void pg_share_balance(struct pg_store *s)
         clean(s);
 }
 
+enum th_error pg_share_read_fenced(struct pg_store *s)
+{
+    struct view v;
+
+    if (!look(s, &v))
+        return TH_RETRY;
+    memcpy(s->share.fenced_us, v.fenced_us, sizeof v.fenced_us);
+    return TH_OK;
+}
+
+int64_t pg_share_fenced_ms(struct pg_share *h, unsigned slot)
+{
+    int64_t us;
+
+    pthread_mutex_lock(&h->lock);
+    us = h->fenced_us[slot];
+    pthread_mutex_unlock(&h->lock);
+    return us ? (pg_lease_now_us() - us) / 1000 : -1;
+}
+
 /* ---- coming and going ---- */
 
 enum th_error pg_share_join(struct pg_db *db, struct pg_lease *l, struct pg_holder *holder)
@@ -492,7 +530,7 @@ enum th_error pg_share_join(struct pg_db *db, struct pg_lease *l, struct pg_hold
             error = u && PQntuples(u) == 1 ? TH_OK : TH_RETRY;
             PQclear(u);
             if (!error)
-                pg_db_send(db, "UPDATE " S "slot SET node=NULL, epoch=epoch+1 WHERE node=$1::int2", 1, dead);
+                pg_db_send(db, FREE_OF_DEAD, 1, dead);
         }
     }
     PQclear(r);

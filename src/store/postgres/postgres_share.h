@@ -29,8 +29,10 @@ struct pg_share {
     pthread_mutex_t lock;
     uint64_t owned[TH_SLOT_WORDS]; /* in the database */
     uint64_t give[TH_SLOT_WORDS];  /* of these, those that another node is to have */
-    bool leaves;                   /* the process stops */
-    uint64_t held[TH_SLOT_WORDS];  /* those for which the engine works, as far as is known here */
+    int64_t fenced_us
+        [TH_SLOTS]; /* boot time: when a slot was last taken from a node that had not given it up; 0: never */
+    bool leaves;    /* the process stops */
+    uint64_t held[TH_SLOT_WORDS]; /* those for which the engine works, as far as is known here */
 };
 
 void pg_share_init(struct pg_share *h, bool on);
@@ -45,6 +47,8 @@ int pg_share_tell(struct pg_store *s);
 /** Looks from time to time at who lives and who owns what: fences nodes whose lease has ended, takes slots that nobody has, gives
  * away those that are more than this node's part. The writer's thread, outside of a transaction. */
 void pg_share_balance(struct pg_store *s);
-/** Gives up all slots, in the transaction of the caller. */
-void pg_share_leave(struct pg_store *s);
+/** Reads which slots were taken from nodes that had not given them up. Before the store is used. */
+enum th_error pg_share_read_fenced(struct pg_store *s);
+/** As th_store_vt.fenced_ms. Any thread. */
+int64_t pg_share_fenced_ms(struct pg_share *h, unsigned slot);
 #endif

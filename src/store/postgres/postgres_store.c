@@ -67,6 +67,11 @@ static bool is_shared(struct th_store *store)
     return ((struct pg_store *)store)->share.on;
 }
 
+static int64_t fenced_ms(struct th_store *store, unsigned slot)
+{
+    return pg_share_fenced_ms(&((struct pg_store *)store)->share, slot);
+}
+
 static int tell(struct st_store *store)
 {
     return pg_share_tell((struct pg_store *)store);
@@ -99,6 +104,7 @@ static const struct th_store_vt postgres_vt = {
     .usage = st_usage_now,
     .may_send = may_send,
     .is_shared = is_shared,
+    .fenced_ms = fenced_ms,
     .nodes = pg_nodes,
     .close = store_close,
 };
@@ -269,6 +275,8 @@ static enum th_error start(struct pg_store *s)
 {
     enum th_error error = pg_schema_days(&s->db, &s->days);
 
+    if (!error)
+        error = pg_share_read_fenced(s);
     if (!error && s->share.on)
         error = open_in_snapshot(s);
     else if (!error)
