@@ -51,6 +51,17 @@ class Cluster:
     def sql(self, text):
         return self.postgres.sql(text, database=self.name)
 
+    def lock(self, table):
+        """Another session holds a lock on a table; gives what ends it."""
+        session = self.postgres.session(f"BEGIN; LOCK TABLE tenterhook.{table} IN ACCESS EXCLUSIVE MODE;"
+                                        " SELECT pg_sleep(3600)", database=self.name)
+        until(lambda: self.sql("SELECT 1 FROM pg_stat_activity WHERE wait_event='PgSleep'"))
+
+        def release():
+            self.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event='PgSleep'")
+            session.wait(20)
+        return release
+
     def slots(self):
         """How many slots each node has; 0: nobody."""
         rows = self.sql("SELECT coalesce(node,0), count(*) FROM tenterhook.slot GROUP BY 1")
@@ -296,6 +307,35 @@ def test_a_node_that_slept_has_nothing_to_say(cluster, receiver):
     assert nodes[2].process.poll() is None
 
 
+@pytest.mark.parametrize("share", ["on", "off"])
+def test_a_node_that_hangs_holds_up_nobody(cluster, receiver, share):
+    """It is stopped while its writer waits for a lock that it then gets: rows of all nodes are locked by one that does nothing."""
+    got = receiver()
+    env = {"TENTERHOOK_STORE_SHARE": share}
+    hung = cluster.add(env=env)
+    other = cluster.add(wait=share == "on", env=env)
+    if share == "on":
+        cluster.balanced(2)
+    subscribe(hung.api, got)
+    table = "shared" if share == "on" else "idem"
+    release = cluster.lock(table)
+    threading.Thread(target=ask, args=(hung.at, "/v1/events", "POST", {"type": "a.b", "data": {"number": 1}},
+                                       {"Idempotency-Key": "one"}), daemon=True).start()
+    until(lambda: cluster.sql("SELECT 1 FROM pg_stat_activity WHERE wait_event_type='Lock' AND application_name='tenterhook'"))
+    hung.process.send_signal(signal.SIGSTOP)
+    time.sleep(0.2)
+    release()
+    stopped = time.monotonic()
+    until(lambda: ask(other.at, "/v1/events", "POST", {"type": "a.b", "data": {"number": 2}})[0] == 202, LEASE_S * 3)
+    took = time.monotonic() - stopped
+    if share == "on":
+        assert took < LEASE_S, took  # what is stored waits for no lease
+        cluster.balanced(1, LEASE_S + 5)
+    until(lambda: 2 in numbers(got))
+    hung.process.send_signal(signal.SIGCONT)
+    until(lambda: "another node has taken over" in hung.text())
+
+
 def test_a_rolling_restart_repeats_nothing(cluster, receiver):
     got = receiver()
     nodes = [cluster.add() for _ in range(3)]
@@ -416,6 +456,7 @@ def test_a_stop_hands_over_at_once(cluster, receiver):
     ids = subscribe(nodes[0].api, got, 6)
     publish(nodes[0].api, 0).expect(202)
     until(lambda: len(numbers(hangs)) == 1 and len(numbers(got)) == 6)
+    until(lambda: sum(metrics_of(node)["in_flight"] for node in nodes) == 1)
     owner = nodes[0] if metrics_of(nodes[0])["in_flight"] else nodes[1]  # it has the request that hangs
     other = nodes[1] if owner is nodes[0] else nodes[0]
     stopped = time.monotonic()

@@ -3,7 +3,7 @@
  * The commits of all nodes have one order: each holds the row `shared` from its first statement to its end. So numbers still grow
  * in commit order, whoever gives them; a reader of the log finds each commit at the place behind the one before, without a gap; and
  * whatever a transaction reads is what all earlier ones have left. A node that stops inside a transaction holds up the others until
- * the database ends it (idle_in_transaction_session_timeout, three tenths of the lease).
+ * one of them ends it (postgres_hung.c).
  *
  * Each commit leaves a row in `log`. Its news are for the engines of the others (postgres_follow.c); its counts are for their
  * writers, which read them at the beginning of each transaction, and so always have what all others have done before.
@@ -88,16 +88,13 @@ static int take_counts(struct pg_store *s, const PGresult *r, int from_column, u
 int pg_share_begin(struct pg_store *s)
 {
     struct st_writer *w = &s->base.writer;
-    char counted[24], me[24], limit[100];
+    char counted[24], me[24];
     const char *values[] = {text(counted, atomic_load(&s->share.counted)), text(me, (uint64_t)s->lease.node)};
     uint64_t position;
     PGresult *r;
     int rc;
 
     st_note_begin(w);
-    snprintf(limit, sizeof limit, "SET LOCAL idle_in_transaction_session_timeout TO %u",
-             s->lease.ttl_ms * 3 / 10);
-    pg_db_send(&s->db, limit, 0, NULL);
     pg_db_send(&s->db, "UPDATE " S "shared SET seq=seq+1", 0, NULL);
     r = pg_db_query(&s->db,
                     "SELECT h.seq,h.event,h.delivery,h.attempt," NEWS_OF_OTHERS " FROM " S

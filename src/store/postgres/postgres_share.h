@@ -3,6 +3,7 @@
 #define TH_STORE_POSTGRES_SHARE_H
 #include "port/store.h"
 #include "store/postgres/postgres_db.h"
+#include "store/postgres/postgres_hung.h"
 #include "store/postgres/postgres_lease.h"
 #include <pthread.h>
 #include <stdatomic.h>
@@ -22,6 +23,7 @@ struct pg_share {
     /* owner: the reader's thread that follows */
     struct pg_db db;
     struct st_stmt *queue, *one, *rows[TH_ROW_META + 1];
+    struct pg_hung hung;
     bool opened, tell_soon; /* tell_soon: a change of settings waits for this node */
     uint64_t published;
     int64_t publish_at_us;

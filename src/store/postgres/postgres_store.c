@@ -31,6 +31,7 @@
 
 struct th_store_waiting {
     struct pg_store *store;
+    struct pg_hung hung;
 };
 
 static enum th_error connect_reader(struct st_store *store, struct st_db **out)
@@ -239,8 +240,10 @@ enum th_error th_store_postgres_take(struct th_store_waiting *w, char *why, size
     }
     if (!error && !pg_lease_wait(&s->db, &s->lease))
         error = s->db.lost ? TH_RETRY : pg_lease_register(&s->db, &s->lease);
-    if (!error)
+    if (!error) {
+        pg_hung_look(&w->hung, &s->db, s->lease.ttl_ms);
         error = pg_lease_take(&s->db, &s->lease, &holder);
+    }
     if (error == TH_CONFLICT)
         snprintf(why, why_size, "node %d at %s works on the database", holder.node, holder.address);
     else if (error)

@@ -146,6 +146,11 @@ class Postgres:
             raise RuntimeError(done.stderr.strip())
         return [line.split("\x1f") for line in done.stdout.splitlines()]
 
+    def session(self, text, database="tenterhook", user="owner"):
+        """A process that runs SQL."""
+        return subprocess.Popen([str(self.bin / "psql"), "-X", "-q", self.url(database, user=user), "-c", text],
+                                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/")
+
     def fresh(self, name):
         """Another empty database; its address."""
         self.sql(f"CREATE DATABASE {name} OWNER tenterhook", database="postgres")
