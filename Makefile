@@ -14,6 +14,7 @@
 #   make pairs      a million random queries of filters, compared with two other implementations of JSONPath
 #   make screenshots  pictures of every page of the dashboard, in both themes and three widths, in build/screenshots
 #   make install    PREFIX=/usr/local, DESTDIR= for packagers
+#   make bridge     tenterhook-bridge, which takes messages out of brokers (docs/bridge.md), in build/release
 #   make deb        the Debian packages of the committed tree, in build/deb
 #   make help       this text
 
@@ -37,7 +38,7 @@ ifneq ($(origin CC),default)
 CMAKE_COMMON += -DCMAKE_C_COMPILER=$(CC)
 endif
 
-.PHONY: all build build-test build-release-test build-bench run demo test tsan crash chaos cluster mutants bench pairs install format lint \
+.PHONY: all build bridge build-test build-release-test build-bench run demo test tsan crash chaos cluster mutants bench pairs install format lint \
         screenshots check-layers check-fresh deb fuzz clean help
 
 all: build
@@ -53,8 +54,13 @@ build:
 
 build-test:
 	@tools/install-deps test
-	@tools/configure $(TEST_DIR) $(CMAKE_COMMON) -DCMAKE_BUILD_TYPE=Debug -DTH_SANITIZE=ON -DTH_TESTS=ON
-	@ninja -C $(TEST_DIR) $(NINJA_FLAGS) tenterhook unit_tests
+	@tools/configure $(TEST_DIR) $(CMAKE_COMMON) -DCMAKE_BUILD_TYPE=Debug -DTH_SANITIZE=ON -DTH_TESTS=ON -DTH_BRIDGE=ON
+	@ninja -C $(TEST_DIR) $(NINJA_FLAGS) tenterhook tenterhook-bridge unit_tests
+
+bridge:
+	@tools/install-deps bridge
+	@tools/configure $(RELEASE_DIR) $(CMAKE_COMMON) -DCMAKE_BUILD_TYPE=Release -DTH_BRIDGE=ON
+	@ninja -C $(RELEASE_DIR) $(NINJA_FLAGS) tenterhook-bridge
 
 # The release build with the programs that its tests start: sanitizers hide memory, time and system calls.
 build-release-test:
