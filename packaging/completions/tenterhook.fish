@@ -950,6 +950,7 @@ complete -c tenterhook -n '__fish_seen_subcommand_from explain' -l quiet -d 'pri
 complete -c tenterhook -n '__fish_seen_subcommand_from explain' -l help -d 'describe this command'
 complete -c tenterhook -n __fish_use_subcommand -f -a doctor -d 'look for what is wrong, and say what to do'
 complete -c tenterhook -n '__fish_seen_subcommand_from doctor' -l send -d 'send the endpoint one test delivery, of type webhook.test, also while it is paused or disabled'
+complete -c tenterhook -n '__fish_seen_subcommand_from doctor' -l ready -d 'only ask the server whether it accepts events, without a key: status 0 when it does. For health checks of containers'
 complete -c tenterhook -n '__fish_seen_subcommand_from doctor' -l resolve -x -d 'a name to try the name service with (default example.com)'
 complete -c tenterhook -n '__fish_seen_subcommand_from doctor' -l server -x -d 'the server to ask [TENTERHOOK_SERVER, default http://127.0.0.1:8420]'
 complete -c tenterhook -n '__fish_seen_subcommand_from doctor' -l key-file -r -F -d 'file with the API key; - is standard input [TENTERHOOK_KEY_FILE, or the key itself in TENTERHOOK_KEY]'

@@ -74,7 +74,7 @@ static int use_key(struct th_cli *cli, struct th_client *client, const char *ser
     return error ? th_cli_nomem(cli) : TH_EXIT_OK;
 }
 
-int th_cli_connect(struct th_cli *cli)
+static int connect_to(struct th_cli *cli, bool with_key)
 {
     struct th_client_options conf = {.url = option_or_env(cli, "--server", "TENTERHOOK_SERVER", NULL),
                                      .tenant = option_or_env(cli, "--tenant", "TENTERHOOK_TENANT", NULL),
@@ -98,12 +98,22 @@ int th_cli_connect(struct th_cli *cli)
                            : error == TH_NOMEM   ? TH_EXIT_BUG
                                                  : TH_EXIT_USAGE,
                            "%s", why);
-    status = use_key(cli, client, conf.url);
+    status = with_key ? use_key(cli, client, conf.url) : TH_EXIT_OK;
     if (status)
         th_client_close(client);
     else
         cli->client = client;
     return status;
+}
+
+int th_cli_connect(struct th_cli *cli)
+{
+    return connect_to(cli, true);
+}
+
+int th_cli_connect_keyless(struct th_cli *cli)
+{
+    return connect_to(cli, false);
 }
 
 int th_cli_try(struct th_cli *cli, const char *method, const char *path, struct th_span body,

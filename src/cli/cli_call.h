@@ -8,6 +8,8 @@
 
 /** Opens the client from --server, key and tenant. Exit status. */
 int th_cli_connect(struct th_cli *cli);
+/** The same for requests that need no key: none is looked for, and none is sent. */
+int th_cli_connect_keyless(struct th_cli *cli);
 /** Makes one request; 2xx gives TH_EXIT_OK and *answer (th_answer_free). Otherwise the problem is printed in
  * plain words and *answer is empty. fields: extra field lines, or NULL. */
 int th_cli_call(struct th_cli *cli, const char *method, const char *path, struct th_span body,

@@ -334,6 +334,7 @@ static const struct th_cli_option explain_options[] = {
 };
 static const struct th_cli_option doctor_options[] = {
     {"--send", NULL, "send the endpoint one test delivery, of type webhook.test, also while it is paused or disabled"},
+    {"--ready", NULL, "only ask the server whether it accepts events, without a key: status 0 when it does. For health checks of containers"},
     {"--resolve", "NAME", "a name to try the name service with (default example.com)"},
     NONE,
 };

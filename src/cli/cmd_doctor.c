@@ -621,6 +621,26 @@ static void check_machine(struct doctor *d)
         th_options_fini(&c);
 }
 
+/* For a container's health check: one request, no key, one line. */
+static int only_ready(struct th_cli *cli)
+{
+    struct th_span none = {NULL, 0};
+    struct th_answer a;
+    char why[600];
+    int status = th_cli_connect_keyless(cli);
+
+    if (status)
+        return status;
+    if (th_client_call(cli->client, "GET", "/readyz", none, NULL, &a, why, sizeof why))
+        return th_cli_fail(cli, TH_EXIT_UNREACHABLE, "%s; %s", why, th_client_advice(cli->client));
+    if (a.status == 200 && strcmp(th_cli_member(cli, a.json, "/status"), "ready") == 0)
+        printf("ready\n");
+    else
+        status = th_cli_fail(cli, TH_EXIT_NO, "not ready: %s", th_cli_member(cli, a.json, "/detail"));
+    th_answer_free(&a);
+    return status;
+}
+
 int th_cmd_doctor(struct th_cli *cli)
 {
     const char *target = cli->arg_count ? cli->args[0] : NULL, *ca_file = NULL;
@@ -628,6 +648,10 @@ int th_cmd_doctor(struct th_cli *cli)
     struct th_settings c;
     char why[600];
 
+    if (th_cli_has(cli, "--ready"))
+        return target
+                   ? th_cli_fail(cli, TH_EXIT_USAGE, "--ready asks the server only: name no endpoint with it")
+                   : only_ready(cli);
     th_buf_init(&d.json, 1u << 20);
     d.w = th_jw(&d.json);
     th_jw_array(&d.w);

@@ -1393,6 +1393,18 @@ def test_doctor_looks_at_machine_and_server(cli):
     assert ("server", "fail") in verdicts(cli("doctor", "--json", "--data", cli.server.data).expect(1))
 
 
+def test_doctor_asks_only_whether_the_server_is_ready(cli, receiver):
+    """Without any key, as a container's health check does."""
+    at = {"TENTERHOOK_KEY": "", "TENTERHOOK_SERVER": f"http://127.0.0.1:{cli.server.port}"}
+    assert tenterhook("doctor", "--ready", env=at).expect(0).out == "ready\n"
+    with receiver(answer=lambda _: Reply(503, body=b'{"status":503,"detail":"the disk is full"}')) as sick:
+        ran = tenterhook("doctor", "--ready", "--server", f"http://127.0.0.1:{sick.port}").expect(1)
+        assert "not ready: the disk is full" in ran.err and sick.requests[0].header("authorization") is None
+    assert tenterhook("doctor", "--ready", "https://example.com", env=at).expect(64)
+    cli.server.stop()
+    assert tenterhook("doctor", "--ready", env=at).status not in (0, 1)
+
+
 # SQLite's locks of the log's index in the file *-shm: the marks of readers.
 READ_MARKS, MARKS = 123, 5
 
