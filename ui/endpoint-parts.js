@@ -27,12 +27,14 @@ export function patchOf(before, now) {
 }
 
 /** What each type of authentication has: its name, and [member, label, kept secret]. */
-const ways = () => ({ basic: [w('User and password'), [['username', w('User')], ['password', w('Password'), true]]], api_key: [w('A key in a header'), [['header', w('Header')], ['value', w('Value'), true]]] });
+const ways = () => ({ basic: [w('User and password'), [['username', w('User')], ['password', w('Password'), true]]], api_key: [w('A key in a header'), [['header', w('Header')], ['value', w('Value'), true]]],
+  oauth2: [w('A token of OAuth 2.0'), [['token_url', w('URL of the token’s server')], ['client_id', w('Client’s id')], ['client_secret', w('Client’s secret'), true], ['scope', w('Scope, if any')], ['audience', w('Audience, if any')]]] });
 /** A merge patch of the authentication; undefined: nothing changes. Secrets that were shown as *** stay. */
 export function authPatch(before, now) {
   if (!now.type) return before ? null : undefined;
   if (before?.type !== now.type) return { type: now.type, ...Object.fromEntries(ways()[now.type][1].filter(([m]) => now[m]).map(([m]) => [m, now[m]])), ...(now.type === 'basic' ? { username: now.username ?? '', password: now.password ?? '' } : {}) };
   const patch = patchOf(before, now);
+  for (const m of ['scope', 'audience']) if (patch[m] === '') patch[m] = null;
   return Object.keys(patch).length ? patch : undefined;
 }
 /** Chooses how requests show who sends them. */
@@ -41,7 +43,17 @@ export const Authentication = ({ value, onChange, fault }) => html`<fieldset cla
   ${value.type && (ways()[value.type]?.[1] ?? []).map(([m, label, secret]) => html`<${Field} id=${'au-' + m} label=${label}><input id=${'au-' + m} class="mono" type=${secret ? 'password' : 'text'} autocomplete="off" spellcheck="false" value=${value[m] ?? ''} onInput=${(e) => onChange({ ...value, [m]: e.target.value })} /></${Field}>`)}</div>
   ${fault && html`<p class="hint bad" role="alert">${fault}</p>`}</fieldset>`;
 /** The same in one line, for a list of settings. */
-export const authText = (a) => `${ways()[a.type]?.[0] ?? a.type}: ${a.username ?? a.header ?? ''}`;
+export const authText = (a) => `${ways()[a.type]?.[0] ?? a.type}: ${a.username ?? a.header ?? a.token_url ?? ''}`;
+/** A merge patch of its own TLS; undefined: nothing changes. */
+export function tlsPatch(before, now) {
+  const set = Object.fromEntries(Object.entries(now ?? {}).filter(([, v]) => v?.trim()));
+  const patch = patchOf(before, set);
+  return Object.keys(patch).length ? patch : undefined;
+}
+/** Authorities and a client certificate of its own, as texts. */
+export const OwnTls = ({ value, onChange, fault }) => html`<fieldset class="field"><legend class="lab">${w('TLS of its own')} <small>${w('in PEM')}</small></legend><div class="pick">
+  ${[['certificate', w('Client certificate')], ['key', w('Its private key')], ['ca', w('Trust only these authorities')]].map(([m, label]) => html`<${Field} id=${'tls-' + m} label=${label}><textarea id=${'tls-' + m} class="mono" rows="2" spellcheck="false" value=${value?.[m] ?? ''} onInput=${(e) => onChange({ ...value, [m]: e.target.value })}></textarea></${Field}>`)}</div>
+  ${fault && html`<p class="hint bad" role="alert">${fault}</p>`}</fieldset>`;
 
 /** Types of the catalogue in groups by their first name. */
 export const Picker = ({ dialect, chosen, onChange, fault }) => {

@@ -20,7 +20,8 @@ export const EndpointState = status(endpointStates);
 export const JobState = status(jobStates);
 
 const outcomes = { success: 'success', failed_status: 'refused', dns_error: 'name not found', denied: 'address not allowed', connect_error: 'no connection', tls_error: 'TLS error',
-  timeout: 'timeout', connection_reset: 'connection cut', protocol_error: 'no HTTP', cancelled: 'cancelled', internal_error: 'could not be written' };
+  timeout: 'timeout', connection_reset: 'connection cut', protocol_error: 'no HTTP', cancelled: 'cancelled', internal_error: 'could not be written',
+  client_certificate_error: 'client certificate refused', token_error: 'no token' };
 export const outcomeWord = (/** @type {string} */ o) => (outcomes[o] ? w(outcomes[o]) : plain(o));
 export const outcomeList = Object.entries(outcomes);
 

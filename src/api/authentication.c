@@ -1,6 +1,7 @@
 /* Authentication as an object of JSON: its `type`, and the members that this type has.
  *
- * {"type": "basic", "username", "password"}, {"type": "api_key", "header", "value"}. One table says which member belongs to which
+ * {"type": "basic", "username", "password"}, {"type": "api_key", "header", "value"}, {"type": "oauth2", "token_url", "client_id",
+ * "client_secret", and perhaps "scope", "audience", "client_authentication"}. One table says which member belongs to which
  * type; a member of another type is a fault that names both. A change with the same type merges, one with another begins anew, so a
  * password never becomes part of a key. What is secret is shown as "***" to keys that may not read secrets, and "***" is refused
  * when it comes back. Whether the header may be set is judged by the engine, which knows the dialect. */
@@ -11,7 +12,20 @@
 #include <stddef.h>
 #include <stdio.h>
 
-enum { A_TYPE, A_USERNAME, A_PASSWORD, A_HEADER, A_VALUE, A_COUNT };
+enum {
+    A_TYPE,
+    A_USERNAME,
+    A_PASSWORD,
+    A_HEADER,
+    A_VALUE,
+    A_TOKEN_URL,
+    A_CLIENT_ID,
+    A_CLIENT_SECRET,
+    A_SCOPE,
+    A_AUDIENCE,
+    A_CLIENT_AUTHENTICATION,
+    A_COUNT
+};
 
 static const struct th_api_field fields[A_COUNT] = {
     {"type", TH_T_STRING, false, false, 16, 0, 0},
@@ -19,6 +33,12 @@ static const struct th_api_field fields[A_COUNT] = {
     {"password", TH_T_STRING, false, false, TH_AUTH_TEXT, 0, 0},
     {"header", TH_T_STRING, false, false, TH_AUTH_HEADER_MAX, 0, 0},
     {"value", TH_T_STRING, false, false, TH_AUTH_TEXT, 0, 0},
+    {"token_url", TH_T_STRING, false, false, 2048, 0, 0},
+    {"client_id", TH_T_STRING, false, false, TH_AUTH_TEXT, 0, 0},
+    {"client_secret", TH_T_STRING, false, false, TH_AUTH_TEXT, 0, 0},
+    {"scope", TH_T_STRING, false, true, TH_AUTH_TEXT, 0, 0},
+    {"audience", TH_T_STRING, false, true, TH_AUTH_TEXT, 0, 0},
+    {"client_authentication", TH_T_STRING, false, true, 16, 0, 0},
 };
 
 /* To which type a member belongs, and what it is. */
@@ -31,9 +51,15 @@ static const struct member {
     [A_PASSWORD] = {TH_AUTH_BASIC, true, true, true, offsetof(struct th_auth, secret)},
     [A_HEADER] = {TH_AUTH_API_KEY, false, true, false, offsetof(struct th_auth, name)},
     [A_VALUE] = {TH_AUTH_API_KEY, true, true, false, offsetof(struct th_auth, secret)},
+    [A_TOKEN_URL] = {TH_AUTH_OAUTH2, false, true, false, offsetof(struct th_auth, token_url)},
+    [A_CLIENT_ID] = {TH_AUTH_OAUTH2, false, true, false, offsetof(struct th_auth, name)},
+    [A_CLIENT_SECRET] = {TH_AUTH_OAUTH2, true, true, false, offsetof(struct th_auth, secret)},
+    [A_SCOPE] = {TH_AUTH_OAUTH2, false, false, false, offsetof(struct th_auth, scope)},
+    [A_AUDIENCE] = {TH_AUTH_OAUTH2, false, false, false, offsetof(struct th_auth, audience)},
+    [A_CLIENT_AUTHENTICATION] = {TH_AUTH_OAUTH2, false, false, false, 0}, /* no text: take_way */
 };
 
-#define TYPES "\"basic\" or \"api_key\""
+#define TYPES "\"basic\", \"api_key\" or \"oauth2\""
 
 static struct th_span *text_of(struct th_auth *auth, int member)
 {
@@ -74,7 +100,9 @@ static void take_text(struct th_api_req *r, struct th_span pointer, const struct
 
     if (v->bad)
         return;
-    if (!v->text.n && !m->empty)
+    if (v->null)
+        *out = th_span("", 0);
+    else if (!v->text.n && !m->empty)
         fault(r, pointer, member, "must not be empty");
     else if (m->secret && th_span_is(v->text, "***"))
         fault(r, pointer, member,
@@ -104,6 +132,18 @@ static void check_basic(struct th_api_req *r, struct th_span pointer, const stru
         fault(r, pointer, A_USERNAME, "is empty, and so is the password: one of them has to be given");
 }
 
+/* How the client shows its secret to the token's server (RFC 6749 section 2.3.1). */
+static void take_way(struct th_api_req *r, struct th_span pointer, const struct th_api_value *v,
+                     bool *in_body)
+{
+    if (v->bad)
+        return;
+    *in_body = !v->null && th_span_is(v->text, "post");
+    if (!v->null && !*in_body && !th_span_is(v->text, "basic"))
+        fault(r, pointer, A_CLIENT_AUTHENTICATION,
+              "must be \"basic\" (in the header Authorization) or \"post\" (in the body)");
+}
+
 bool th_api_authentication_read(struct th_api_req *r, struct th_span pointer, struct th_json object,
                                 struct th_auth *out)
 {
@@ -121,6 +161,8 @@ bool th_api_authentication_read(struct th_api_req *r, struct th_span pointer, st
             snprintf(text, sizeof text, "belongs to the type \"%s\", and this is \"%s\"",
                      th_auth_name(members[m].kind), th_auth_name(out->kind));
             fault(r, pointer, m, text);
+        } else if (v[m].present && m == A_CLIENT_AUTHENTICATION) {
+            take_way(r, pointer, &v[m], &out->in_body);
         } else if (v[m].present) {
             take_text(r, pointer, &v[m], m, text_of(out, m));
         } else if (!merge && members[m].kind == out->kind && members[m].required) {
@@ -138,10 +180,15 @@ void th_api_authentication_write(struct th_jw *w, const struct th_auth *auth, bo
     th_jw_key(w, TH_LIT("type"));
     th_jw_string(w, th_str(th_auth_name(auth->kind)));
     for (int m = A_USERNAME; m < A_COUNT; m++)
-        if (members[m].kind == auth->kind) {
+        if (members[m].kind == auth->kind && m != A_CLIENT_AUTHENTICATION &&
+            (members[m].required || text_of((struct th_auth *)auth, m)->n)) {
             th_jw_key(w, th_str(fields[m].name));
             th_jw_string(w,
                          members[m].secret && !clear ? TH_LIT("***") : *text_of((struct th_auth *)auth, m));
         }
+    if (auth->kind == TH_AUTH_OAUTH2 && auth->in_body) {
+        th_jw_key(w, TH_LIT("client_authentication"));
+        th_jw_string(w, TH_LIT("post"));
+    }
     th_jw_end_object(w);
 }

@@ -135,7 +135,7 @@ bool th_api_filter_outcomes(struct th_api_req *r, struct th_page *p)
     do {
         uint32_t bits = 0;
         word = th_span_cut(&text, ',');
-        for (unsigned c = TH_HTTP_OK; c <= TH_HTTP_INTERNAL; c++)
+        for (unsigned c = TH_HTTP_OK; c <= TH_HTTP_TOKEN; c++)
             for (unsigned ok = 0; ok < 2; ok++)
                 if (th_span_is(word, th_outcome_name((enum th_http_class)c, ok)))
                     bits |= TH_OUTCOME_BIT(c, ok);
@@ -143,8 +143,8 @@ bool th_api_filter_outcomes(struct th_api_req *r, struct th_page *p)
             th_api_fault_param(
                 r, "outcome",
                 "must be one of success, failed_status, dns_error, denied, connect_error, tls_error, "
-                "timeout, connection_reset, protocol_error, cancelled, internal_error, or several "
-                "with commas between");
+                "timeout, connection_reset, protocol_error, cancelled, internal_error, "
+                "client_certificate_error, token_error, or several with commas between");
             return th_api_query_fail(r);
         }
         p->outcomes |= bits;

@@ -85,12 +85,17 @@
 
 /* How bodies are written and sent. */
 #define WIRE_FIELDS                                                                                          \
-    ",\"authentication\":" REF("Authentication") ",\"payload_version\":" STR ",\"method\":" STR              \
-                                                 ",\"body_format\":" STR
+    ",\"authentication\":" REF("Authentication") ",\"tls\":" REF(                                            \
+        "EndpointTls") ",\"client_certificate\":" REF("ClientCertificate") ",\"payload_version\":" STR       \
+                                                                           ",\"method\":" STR                \
+                                                                           ",\"body_format\":" STR
 #define SHORT_NULL(most) "{\"type\":[\"string\",\"null\"],\"maxLength\":" most "}"
-#define WIRE_SETTINGS                                                                                        \
-    ",\"authentication\":" OR_NULL(REF("Authentication")) ",\"payload_version\":" SHORT_NULL(                \
-        "10") ",\"method\":" SHORT_NULL("16") ",\"body_format\":" SHORT_NULL("16")
+#define WIRE_SETTINGS                                                                                            \
+    ",\"authentication\":" OR_NULL(REF("Authentication")) ",\"tls\":" OR_NULL(REF(                               \
+        "EndpointTls")) ",\"payload_version\":" SHORT_NULL("10") ",\"method\":" SHORT_NULL("16") ",\"body_"      \
+                                                                                                 "format\""      \
+                                                                                                 ":" SHORT_NULL( \
+                                                                                                     "16")
 
 #define WEBHOOK_FIELDS                                                                                       \
     "\"id\":" STR ",\"url\":" STR ",\"url_unicode\":" STR ",\"url_secret\":" BOOL                            \
@@ -171,6 +176,15 @@
     "\"id\":" STR "," PORTAL_SCOPES ",\"expires_at\":" TIME ",\"idle_seconds\":" INT ",\"dialect\":" STR     \
     ",\"theme\":" REF("PortalTheme") ",\"return_url\":" STR_NULL
 
+#define AUTHENTICATION                                                                                       \
+    "{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{\"type\":{\"type\":\"string\","     \
+    "\"enum\":[\"basic\",\"api_key\",\"oauth2\"]},"                                                          \
+    "\"username\":" LIMITED("4096") ",\"password\":" LIMITED("4096") ",\"header\":" LIMITED(                 \
+        "128") ",\"value\":" LIMITED("4096") ",\"token_url\":" LIMITED("2048") ",\"client_id\":" LIMITED("4" \
+                                                                                                         "0" \
+                                                                                                         "9" \
+                                                                                                         "6") ",\"client_secret\":" LIMITED("4096") ",\"scope\":" SHORT_NULL("4096") ",\"audience\":" SHORT_NULL("4096") ",\"client_authentication\":{\"type\":[\"string\",\"null\"],\"enum\":[\"basic\",\"post\",null]}}}"
+
 const struct th_api_schema th_api_schemas[] = {
     {"Problem", OBJECT("\"type\",\"title\",\"status\",\"detail\",\"request_id\"",
                        "\"type\":" STR ",\"title\":" STR ",\"status\":" INT ",\"detail\":" STR
@@ -184,7 +198,7 @@ const struct th_api_schema th_api_schemas[] = {
     {"EndedStatus", "{\"type\":\"string\",\"enum\":[\"delivered\",\"failed\",\"cancelled\"]}"},
     {"Outcome", "{\"type\":\"string\",\"enum\":[\"success\",\"failed_status\",\"dns_error\",\"denied\","
                 "\"connect_error\",\"tls_error\",\"timeout\",\"connection_reset\",\"protocol_error\","
-                "\"cancelled\",\"internal_error\"]}"},
+                "\"cancelled\",\"internal_error\",\"client_certificate_error\",\"token_error\"]}"},
     {"HealthState", HEALTH_NAMES},
     {"Template",
      "{\"oneOf\":[{\"type\":\"object\",\"additionalProperties\":true},{\"type\":\"array\",\"items\":{}}]}"},
@@ -196,10 +210,11 @@ const struct th_api_schema th_api_schemas[] = {
     {"Ordering", "{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{\"key\":{\"type\":["
                  "\"string\",\"null\"],\"minLength\":1,\"maxLength\":512},\"max_wait\":{\"type\":[\"string\","
                  "\"null\"],\"pattern\":\"^[1-9][0-9]{0,8}[smhd]$\"}}}"},
-    {"Authentication", "{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{\"type\":{"
-                       "\"type\":\"string\",\"enum\":[\"basic\",\"api_key\"]},"
-                       "\"username\":" LIMITED("4096") ",\"password\":" LIMITED(
-                           "4096") ",\"header\":" LIMITED("128") ",\"value\":" LIMITED("4096") "}}"},
+    {"Authentication", AUTHENTICATION},
+    {"EndpointTls",
+     "{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{\"ca\":" SHORT_NULL(
+         "65536") ",\"certificate\":" SHORT_NULL("32768") ",\"key\":" SHORT_NULL("16384") "}}"},
+    {"ClientCertificate", OBJECT("\"subject\",\"expires_at\"", "\"subject\":" STR ",\"expires_at\":" TIME)},
     {"Reenable", "{\"type\":\"string\",\"enum\":[\"by_hand\",\"on_test\"]}"},
     {"FirstAttempts",
      OBJECT("\"count\",\"failed\",\"failed_percent\"",
@@ -578,7 +593,8 @@ const struct th_api_schema th_api_schemas_parameters[] = {
           "only attempts with this outcome (deliveries: whose last attempt has it; events: one of whose "
           "deliveries' last attempts has it): "
           "success, failed_status, dns_error, denied, connect_error, tls_error, timeout, connection_reset, "
-          "protocol_error, cancelled or internal_error; several, with commas between: one of them"),
+          "protocol_error, cancelled, internal_error, client_certificate_error or token_error; several, with "
+          "commas between: one of them"),
     QUERY("status_code", "{\"type\":\"string\",\"pattern\":\"^" STATUS_CODE "(," STATUS_CODE ")*$\"}",
           "like outcome, for the HTTP status of the answer: one such as 503, or a class such as 5xx; "
           "several, with "

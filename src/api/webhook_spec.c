@@ -8,6 +8,7 @@
 #include "api/authentication.h"
 #include "api/channels.h"
 #include "api/decode.h"
+#include "api/endpoint_tls.h"
 #include "api/fault.h"
 #include "api/ordering.h"
 #include "api/request.h"
@@ -42,6 +43,7 @@ enum {
     F_METHOD,
     F_FORMAT,
     F_AUTHENTICATION,
+    F_TLS,
     F_SECRET,
     F_PREVIOUS,
     F_PREVIOUS_END,
@@ -71,6 +73,7 @@ static const struct th_api_field spec_fields[F_COUNT] = {
     {"method", TH_T_STRING, false, true, 16, 0, 0},
     {"body_format", TH_T_STRING, false, true, 16, 0, 0},
     {"authentication", TH_T_OBJECT, false, true, 0, 0, 0},
+    {"tls", TH_T_OBJECT, false, true, 0, 0, 0},
     {"secret", TH_T_STRING, false, true, 1024, 0, 0},
     {"previous_secret", TH_T_STRING, false, true, 1024, 0, 0},
     {"previous_expires_at", TH_T_TIME, false, true, 0, 0, 0},
@@ -446,6 +449,11 @@ static bool take_reach(struct th_api_req *r, const struct th_api_value *v, struc
         !th_api_authentication_read(r, pointer_to(r, F_AUTHENTICATION), v[F_AUTHENTICATION].json,
                                     &reach->auth))
         return false;
+    if (v[F_TLS].null)
+        reach->tls = (struct th_own_tls){.expires_ms = 0};
+    if (given(v, F_TLS) && v[F_TLS].json.type == TH_JSON_OBJECT &&
+        !th_api_endpoint_tls_read(r, pointer_to(r, F_TLS), v[F_TLS].json, &reach->tls))
+        return false;
     s->reach = th_reach_any(reach) ? reach : NULL;
     return true;
 }
@@ -480,7 +488,7 @@ static bool apply_objects(struct th_api_req *r, const struct th_api_value *v, bo
         return false;
     if (v[F_RETRY].present && !take_retry(r, &v[F_RETRY], s))
         return false;
-    if (v[F_AUTHENTICATION].present && !take_reach(r, v, s))
+    if ((v[F_AUTHENTICATION].present || v[F_TLS].present) && !take_reach(r, v, s))
         return false;
     if (v[F_TEMPLATE].present && !take_template(r, v[F_TEMPLATE].json, &s->payload))
         return false;

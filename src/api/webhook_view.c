@@ -6,6 +6,7 @@
 #include "api/webhook_view.h"
 #include "api/authentication.h"
 #include "api/channels.h"
+#include "api/endpoint_tls.h"
 #include "api/list.h"
 #include "api/member.h"
 #include "api/ordering.h"
@@ -38,6 +39,8 @@ static const enum th_field native[] = {
     TH_A_METHOD,
     TH_A_BODY_FORMAT,
     TH_A_AUTHENTICATION,
+    TH_A_TLS,
+    TH_A_CLIENT_CERTIFICATE,
     TH_A_TIMEOUT_SECONDS,
     TH_A_MAX_IN_FLIGHT,
     TH_A_RATE_LIMIT_PER_SECOND,
@@ -382,6 +385,14 @@ static bool write_field(struct th_api_list *l, const struct th_endpoint *ep, enu
         if (ep->spec.form)
             th_jw_string(w, TH_LIT("form"));
         return ep->spec.form;
+    case TH_A_TLS:
+        if (th_reach_tls(ep->spec.reach))
+            th_api_endpoint_tls_write(w, &ep->spec.reach->tls, l->secrets);
+        return th_reach_tls(ep->spec.reach);
+    case TH_A_CLIENT_CERTIFICATE:
+        if (ep->spec.reach && ep->spec.reach->tls.expires_ms)
+            th_api_endpoint_tls_facts(w, &ep->spec.reach->tls);
+        return ep->spec.reach && ep->spec.reach->tls.expires_ms;
     case TH_A_AUTHENTICATION:
         return write_authentication(l, ep, w);
     case TH_A_PAYLOAD_VERSION:

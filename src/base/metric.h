@@ -70,7 +70,10 @@
     X(ATTEMPTS_TIMEOUT, "tenterhook_attempts_total", "{outcome=\"timeout\"}", TH_HELP_ATTEMPTS)              \
     X(ATTEMPTS_RESET, "tenterhook_attempts_total", "{outcome=\"connection_reset\"}", TH_HELP_ATTEMPTS)       \
     X(ATTEMPTS_PROTOCOL, "tenterhook_attempts_total", "{outcome=\"protocol_error\"}", TH_HELP_ATTEMPTS)      \
-    X(ATTEMPTS_INTERNAL, "tenterhook_attempts_total", "{outcome=\"internal_error\"}", TH_HELP_ATTEMPTS)
+    X(ATTEMPTS_INTERNAL, "tenterhook_attempts_total", "{outcome=\"internal_error\"}", TH_HELP_ATTEMPTS)      \
+    X(ATTEMPTS_CLIENT_CERTIFICATE, "tenterhook_attempts_total", "{outcome=\"client_certificate_error\"}",    \
+      TH_HELP_ATTEMPTS)                                                                                      \
+    X(ATTEMPTS_TOKEN, "tenterhook_attempts_total", "{outcome=\"token_error\"}", TH_HELP_ATTEMPTS)
 
 #define TH_GAUGES(X)                                                                                         \
     X(DELIVERIES_PENDING, "tenterhook_deliveries_pending", "",                                               \

@@ -160,6 +160,7 @@ static const char *option_of(const struct th_cli *cli, const char *field)
                   {"channels", "--channel"},
                   {"ordering", "--order"},
                   {"authentication", "--auth"},
+                  {"tls", "--tls-certificate, --tls-key or --tls-ca"},
                   {"payload_version", "--payload-version"},
                   {"eventTypes", "--event"},
                   {"event_types", "--type"},

@@ -46,6 +46,9 @@
     {"--order", "JSONPATH", "deliver events with one value of this one after the other: '$.data.order_id'; all: all events; empty: no order"}, \
     {"--order-wait", "TIME", "how long one that has failed holds up the next of its key, such as 1h; empty: until it has ended"}, \
     {"--auth", "FILE", "how its requests show who sends them: JSON such as {\"type\": \"basic\", \"username\": \"u\", \"password\": \"p\"}; - is standard input; empty: nothing"}, \
+    {"--tls-certificate", "FILE", "certificate that it shows to a server that asks for one, PEM with its chain; empty: none"}, \
+    {"--tls-key", "FILE", "private key of that certificate, PEM without a passphrase; - is standard input; empty: none"}, \
+    {"--tls-ca", "FILE", "trust these authorities for it and no others, PEM; empty: those of the installation"}, \
     {"--set", "NAME=JSON", "any other field of the dialect, by its name on the wire; may be repeated"}, \
     DIALECT
 

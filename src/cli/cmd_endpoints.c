@@ -284,6 +284,39 @@ static bool write_json(struct th_cli *cli, struct th_jw *w, struct th_json diale
     return ok;
 }
 
+/* The files of --tls-ca, --tls-certificate and --tls-key, or null for "". False after a message. */
+static bool write_tls(struct th_cli *cli, struct th_jw *w, struct th_json dialect)
+{
+    static const struct {
+        const char *option, *member;
+    } files[] = {{"--tls-ca", "ca"}, {"--tls-certificate", "certificate"}, {"--tls-key", "key"}};
+    struct th_buf text;
+    bool any = false, ok = true;
+
+    for (unsigned i = 0; ok && i < sizeof files / sizeof *files; i++) {
+        const char *file = th_cli_option(cli, files[i].option);
+
+        if (!file)
+            continue;
+        if (!any) {
+            key_of(cli, w, dialect, "tls");
+            th_jw_object(w);
+        }
+        any = true;
+        th_jw_key(w, th_str(files[i].member));
+        th_buf_init(&text, BODY_MAX);
+        ok = !*file || !th_cli_read_file(cli, file, BODY_MAX, &text);
+        if (*file)
+            th_jw_string(w, th_buf_view(&text));
+        else
+            th_jw_null(w);
+        th_buf_wipe(&text);
+    }
+    if (any)
+        th_jw_end_object(w);
+    return ok;
+}
+
 /* --retry JSON. False after a message. */
 static bool write_retry(struct th_cli *cli, struct th_jw *w, struct th_json dialect)
 {
@@ -349,7 +382,7 @@ static bool write_endpoint(struct th_cli *cli, struct th_json dialect, const cha
          write_pairs(cli, &w, dialect, "--header", "headers");
     ok = ok && write_json(cli, &w, dialect, "--template", "template") &&
          write_json(cli, &w, dialect, "--auth", "authentication");
-    ok = ok && write_retry(cli, &w, dialect);
+    ok = ok && write_tls(cli, &w, dialect) && write_retry(cli, &w, dialect);
     ok = ok && write_fields(cli, &w) && write_secret(cli, &w, dialect);
     th_jw_end_object(&w);
     return ok;

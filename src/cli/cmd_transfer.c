@@ -14,9 +14,9 @@ bool th_transfer_member(struct th_json v, const char *name, struct th_json *out)
 
 bool th_transfer_own(struct th_json key)
 {
-    static const char *const names[] = {"id",        "created_at",      "updated_at",
-                                        "createdAt", "updatedAt",       "disabled",
-                                        "secret",    "previous_secret", "previous_expires_at"};
+    static const char *const names[] = {
+        "id",       "created_at", "updated_at",      "createdAt",           "updatedAt",
+        "disabled", "secret",     "previous_secret", "previous_expires_at", "client_certificate"};
 
     for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++)
         if (th_json_string_eq(key, th_str(names[i])))

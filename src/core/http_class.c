@@ -23,6 +23,10 @@ const char *th_http_class_name(enum th_http_class c)
         return "protocol_error";
     case TH_HTTP_CANCELLED:
         return "cancelled";
+    case TH_HTTP_CLIENT_CERTIFICATE:
+        return "client_certificate_error";
+    case TH_HTTP_TOKEN:
+        return "token_error";
     case TH_HTTP_INTERNAL:
         break;
     }

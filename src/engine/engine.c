@@ -58,6 +58,7 @@ static void init_empty(struct th_engine *e)
     th_list_init(&e->notices);
     th_list_init(&e->lookups);
     th_list_init(&e->asks);
+    th_list_init(&e->fetches);
     th_heap_init(&e->to_ask, 1u << 22);
     th_list_init(&e->free_ingests);
     th_list_init(&e->stale_ingests);
@@ -241,7 +242,7 @@ void th_engine_drain(struct th_engine *e)
 bool th_engine_idle(const struct th_engine *e)
 {
     unsigned out = e->ingests_out + e->settles_out + e->attempts_out + e->loads_out + e->ops_out +
-                   e->asks_out + e->notes_out + e->letters_out;
+                   e->asks_out + e->fetches_out + e->notes_out + e->letters_out;
 
     return e->dead || (!out && !th_job_pending(e) && th_list_empty(&e->lookups) &&
                        th_list_empty(&e->deferred) && !th_mail_pending(e));

@@ -81,6 +81,8 @@ struct th_engine {
     struct th_list lru;
     size_t cache_bytes;
     struct th_list free_attempts, running;
+    struct th_list fetches; /* requests for tokens that are under way */
+    unsigned fetches_out;
     struct th_load_batch *batch; /* being filled in this turn */
     unsigned free_attempt_count, settles_out, attempts_out, loads_out;
     struct th_list settle_retry; /* settles that found the store full */

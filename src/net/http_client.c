@@ -56,7 +56,7 @@ static void begin(struct hc_tx *tx)
     }
     for (unsigned i = 0; i < req->body_count; i++)
         tx->total += req->body[i].n;
-    tx->origin = th_pool_hold(&c->pool, req->pool_key, &req->origin);
+    tx->origin = th_pool_hold(&c->pool, req->pool_key, &req->origin, req->identity);
     if (!tx->origin || th_heap_insert(&c->timers, &tx->timer, req->deadline.us, ++c->sequence) != TH_OK) {
         hc_tx_end(tx, TH_HTTP_INTERNAL, "out of memory");
         return;

@@ -63,7 +63,16 @@ static bool lacks_certificate(const struct hc_conn *conn)
 
 static bool is_refusal(const struct hc_conn *conn)
 {
-    return is_first(conn) && (th_tls_alerted(conn->tls) || th_tls_certificate(conn->tls) != TH_TLS_NOT_ASKED);
+    return is_first(conn) && (th_tls_alerted(conn->tls) || th_tls_certificate(conn->tls) == TH_TLS_ASKED ||
+                              th_tls_certificate(conn->tls) == TH_TLS_REQUIRED);
+}
+
+/* What it means for the request that a peer has ended the connection before an answer. */
+static enum th_http_class class_of(const struct hc_conn *conn)
+{
+    if (is_first(conn) && th_tls_certificate(conn->tls) == TH_TLS_REFUSED)
+        return TH_HTTP_CLIENT_CERTIFICATE;
+    return is_refusal(conn) ? TH_HTTP_TLS : TH_HTTP_RESET;
 }
 
 /* `cut`: a TLS peer has not said good-bye. */
@@ -93,7 +102,7 @@ static void conn_broke(struct hc_conn *conn, const char *detail)
     if (lacks_certificate(conn))
         detail = LACKS_CERTIFICATE;
     snprintf(res->detail_text, sizeof res->detail_text, "%s", detail);
-    hc_answer_reset(conn->tx, is_refusal(conn) ? TH_HTTP_TLS : TH_HTTP_RESET, res->detail_text);
+    hc_answer_reset(conn->tx, class_of(conn), res->detail_text);
 }
 
 /* One read. False: stop reading (no more bytes, or the connection is no longer this request's). */

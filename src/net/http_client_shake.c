@@ -22,7 +22,9 @@ void hc_conn_shake(struct hc_conn *conn)
         break;
     default:
         snprintf(tx->req->res.detail_text, sizeof tx->req->res.detail_text, "%s", th_tls_error(conn->tls));
-        hc_tx_end(tx, TH_HTTP_TLS, tx->req->res.detail_text);
+        hc_tx_end(tx,
+                  th_tls_certificate(conn->tls) == TH_TLS_REFUSED ? TH_HTTP_CLIENT_CERTIFICATE : TH_HTTP_TLS,
+                  tx->req->res.detail_text);
         return;
     }
     hc_conn_leave_queue(conn);
@@ -39,7 +41,7 @@ static void shake_begin(struct hc_conn *conn)
 
     th_list_remove(&conn->link);
     conn->tls = !c->tls ? NULL
-                        : th_tls_new(c->tls, conn->fd, tx->req->origin.host,
+                        : th_tls_new(c->tls, conn->fd, tx->req->origin.host, tx->req->identity,
                                      th_span(conn->node.origin->key, conn->node.origin->key_n));
     if (!conn->tls) {
         hc_tx_end(tx, TH_HTTP_INTERNAL, "out of memory");

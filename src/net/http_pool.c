@@ -1,8 +1,8 @@
 /* Pool of idle connections.
  *
  * Why: a kept-alive connection saves a connect and, over TLS, a handshake that costs sixty deliveries. What
- * makes reuse safe is decided here: a connection serves only the pool key, scheme, host and port that it was
- * opened for, and only while the guard still allows its peer (it is among this attempt's addresses).
+ * makes reuse safe is decided here: a connection serves only the pool key, scheme, TLS identity, host and port that it
+ * was opened for, and only while the guard still allows its peer (it is among this attempt's addresses).
  *
  * Refuses: to own connections. It hands back what has to be closed.
  *
@@ -31,24 +31,33 @@ void th_pool_fini(struct th_pool *p)
     th_smap_fini(&p->origins);
 }
 
-static size_t make_key(char *key, uint64_t pool_key, const struct th_origin *o)
+/* A host cannot be taken for an identity: the byte before says whether there is one. */
+static size_t make_key(char *key, uint64_t pool_key, const struct th_origin *o,
+                       const struct th_client_tls *identity)
 {
+    size_t n = 11;
+
     memcpy(key, &pool_key, 8);
-    key[8] = o->tls ? 1 : 0;
+    key[8] = (char)(identity ? 2 : o->tls);
     memcpy(key + 9, &o->port, 2);
-    memcpy(key + 11, o->host.p, o->host.n);
-    return 11 + o->host.n;
+    if (identity) {
+        memcpy(key + n, identity->id, sizeof identity->id);
+        n += sizeof identity->id;
+    }
+    memcpy(key + n, o->host.p, o->host.n);
+    return n + o->host.n;
 }
 
-struct th_pool_origin *th_pool_hold(struct th_pool *p, uint64_t pool_key, const struct th_origin *o)
+struct th_pool_origin *th_pool_hold(struct th_pool *p, uint64_t pool_key, const struct th_origin *o,
+                                    const struct th_client_tls *identity)
 {
     char key[TH_POOL_KEY_MAX];
     size_t key_n;
     struct th_pool_origin *origin;
 
-    if (o->host.n > TH_POOL_KEY_MAX - 11)
+    if (o->host.n > 255)
         return NULL;
-    key_n = make_key(key, pool_key, o);
+    key_n = make_key(key, pool_key, o, identity);
     origin = th_smap_get(&p->origins, th_span(key, key_n));
     if (origin) {
         origin->refs++;

@@ -7,13 +7,13 @@
 #include "port/transport.h"
 
 enum {
-    TH_POOL_KEY_MAX = 11 + 255,
+    TH_POOL_KEY_MAX = 11 + 16 + 255,
     TH_POOL_HASTY = 1000, /* milliseconds: a peer that closes so soon did not mean to keep the connection */
     TH_POOL_DISTRUST = 300 * 1000, /* milliseconds for which no connection of such an origin is kept */
     TH_POOL_BAD = 256,             /* such origins remembered; two that share a place push each other out */
 };
 
-/** One (pool key, TLS, port, host). Lives while connections or requests hold it. */
+/** One (pool key, TLS and its identity, port, host). Lives while connections or requests hold it. */
 struct th_pool_origin {
     struct th_list idle; /* most recently used first */
     unsigned idle_count, refs;
@@ -42,8 +42,9 @@ struct th_pool {
 void th_pool_init(struct th_pool *p, unsigned max_idle, unsigned max_idle_per_origin, uint64_t seed);
 /** To be called when nobody holds an origin any more. */
 void th_pool_fini(struct th_pool *p);
-/** Finds or makes the origin and holds it. NULL: no memory, or a host longer than 255 bytes. */
-struct th_pool_origin *th_pool_hold(struct th_pool *p, uint64_t pool_key, const struct th_origin *o);
+/** Finds or makes the origin and holds it; identity: NULL where it has none. NULL: no memory, or a host longer than 255 bytes. */
+struct th_pool_origin *th_pool_hold(struct th_pool *p, uint64_t pool_key, const struct th_origin *o,
+                                    const struct th_client_tls *identity);
 void th_pool_drop(struct th_pool *p, struct th_pool_origin *origin);
 /** Takes the most recently used idle connection whose peer is among addrs; NULL: none. */
 struct th_pool_node *th_pool_take(struct th_pool *p, struct th_pool_origin *origin,

@@ -3,7 +3,7 @@
  * Why: deliveries carry customers' data; they go only to a peer that proves the name (or address) in the URL.
  * There is no switch to turn verification off.
  *
- * Refuses: TLS below 1.2, renegotiation, compression, client certificates (none are configured), a peer that
+ * Refuses: TLS below 1.2, renegotiation, compression, a peer that
  * floods us with handshake messages after the handshake.
  *
  * Invariants:
@@ -20,12 +20,14 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "net/tls_common.h"
+#include "net/tls_own.h"
 #include <errno.h>
 #include <openssl/err.h>
 #include <stdio.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 
+enum { MAX_IDENTITIES = 256 }; /* contexts of endpoints' own that are kept; each takes about 30 KiB */
 enum { MAX_SESSIONS = 2048, MAX_PER_KEY = 4, MAX_KEY = 300, SESSION_SECONDS = 3600 };
 
 struct session_set {     /* sessions of one key, newest last */
@@ -36,9 +38,18 @@ struct session_set {     /* sessions of one key, newest last */
     char key[MAX_KEY];
 };
 
+/* OpenSSL's context of one identity; connections hold it, so it can leave at any time. */
+struct identity {
+    struct th_list link; /* th_tls_ctx.identities, least recently used first */
+    uint8_t id[16];
+    SSL_CTX *ssl;
+};
+
 struct th_tls_ctx {
     SSL_CTX *ssl;
     BIO_METHOD *bio;
+    struct th_smap by_id; /* id → struct identity */
+    struct th_list identities;
     struct th_smap sessions; /* key → struct session_set */
     struct th_list sets;
 };
@@ -213,6 +224,16 @@ static int on_certificate_asked(SSL *ssl, X509 **certificate, EVP_PKEY **key)
     return 0;
 }
 
+/* Called when the server asks, where there is one. */
+static int on_certificate_wanted(SSL *ssl, void *arg)
+{
+    struct th_tls *t = SSL_get_app_data(ssl);
+
+    (void)arg;
+    t->certificate = TH_TLS_GIVEN;
+    return 1;
+}
+
 static bool configure(SSL_CTX *ssl)
 {
     static const unsigned char alpn[] = "\x08http/1.1";
@@ -226,7 +247,8 @@ static bool configure(SSL_CTX *ssl)
     SSL_CTX_clear_mode(ssl, SSL_MODE_AUTO_RETRY); /* so that a flood of non-data records comes back to us */
     SSL_CTX_set_read_ahead(ssl, 1);               /* one recv for a record's header and body */
     SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
-    SSL_CTX_set_client_cert_cb(ssl, on_certificate_asked);
+    SSL_CTX_set_client_cert_cb(ssl,
+                               on_certificate_asked); /* not called where there is one that can be used */
     SSL_CTX_sess_set_new_cb(ssl, session_new);
     return SSL_CTX_set_min_proto_version(ssl, TLS1_2_VERSION) &&
            SSL_CTX_set_alpn_protos(ssl, alpn, sizeof alpn - 1) == 0;
@@ -249,6 +271,59 @@ static bool read_authorities(SSL_CTX *ssl, const char *ca_file, char *why, size_
     return true;
 }
 
+/* --- identities --- */
+
+static void identity_free(struct th_tls_ctx *ctx, struct identity *own)
+{
+    th_smap_del(&ctx->by_id, th_span(own->id, sizeof own->id));
+    th_list_remove(&own->link);
+    SSL_CTX_free(own->ssl);
+    th_free(own);
+}
+
+static SSL_CTX *identity_make(struct th_tls_ctx *ctx, const struct th_client_tls *identity)
+{
+    SSL_CTX *ssl = SSL_CTX_new(TLS_client_method());
+    struct th_tls_fault fault;
+
+    if (!ssl || !configure(ssl) || th_client_tls_use(ssl, identity, &fault)) {
+        SSL_CTX_free(ssl);
+        return NULL;
+    }
+    if (!identity->ca.n)
+        SSL_CTX_set1_cert_store(ssl, SSL_CTX_get_cert_store(ctx->ssl));
+    if (identity->certificate.n)
+        SSL_CTX_set_cert_cb(ssl, on_certificate_wanted, NULL);
+    return ssl;
+}
+
+/* NULL: no memory, or it cannot be used. */
+static SSL_CTX *identity_get(struct th_tls_ctx *ctx, const struct th_client_tls *identity)
+{
+    struct identity *own = th_smap_get(&ctx->by_id, th_span(identity->id, sizeof identity->id));
+
+    if (own) {
+        th_list_remove(&own->link);
+        th_list_append(&ctx->identities, &own->link);
+        return own->ssl;
+    }
+    if (ctx->by_id.n >= MAX_IDENTITIES)
+        identity_free(ctx, TH_CONTAINER(ctx->identities.next, struct identity, link));
+    own = th_calloc(1, sizeof *own);
+    if (!own)
+        return NULL;
+    memcpy(own->id, identity->id, sizeof own->id);
+    th_list_init(&own->link);
+    own->ssl = identity_make(ctx, identity);
+    if (!own->ssl || th_smap_put(&ctx->by_id, th_span(own->id, sizeof own->id), own)) {
+        SSL_CTX_free(own->ssl);
+        th_free(own);
+        return NULL;
+    }
+    th_list_append(&ctx->identities, &own->link);
+    return own->ssl;
+}
+
 enum th_error th_tls_ctx_open(const char *ca_file, const struct th_tls_ctx *like, struct th_tls_ctx **out,
                               char *why, size_t why_size)
 {
@@ -260,12 +335,14 @@ enum th_error th_tls_ctx_open(const char *ca_file, const struct th_tls_ctx *like
     if (!ctx)
         return TH_NOMEM;
     th_list_init(&ctx->sets);
+    th_list_init(&ctx->identities);
     if (getrandom(&seed, sizeof seed, 0) != (ssize_t)sizeof seed) {
         snprintf(why, why_size, "no randomness from the system");
         e = TH_IO;
         goto err;
     }
     th_smap_init(&ctx->sessions, MAX_SESSIONS, seed);
+    th_smap_init(&ctx->by_id, MAX_IDENTITIES, seed);
     ctx->ssl = SSL_CTX_new(TLS_client_method());
     ctx->bio = th_tls_bio_method("tenterhook socket", bio_read, bio_write, bio_ctrl);
     if (!ctx->ssl || !ctx->bio || !configure(ctx->ssl))
@@ -292,6 +369,9 @@ void th_tls_ctx_close(struct th_tls_ctx *ctx)
         return;
     while (!th_list_empty(&ctx->sets))
         set_free(ctx, TH_CONTAINER(ctx->sets.next, struct session_set, link));
+    while (!th_list_empty(&ctx->identities))
+        identity_free(ctx, TH_CONTAINER(ctx->identities.next, struct identity, link));
+    th_smap_fini(&ctx->by_id);
     th_smap_fini(&ctx->sessions);
     SSL_CTX_free(ctx->ssl);
     BIO_meth_free(ctx->bio);
@@ -300,13 +380,17 @@ void th_tls_ctx_close(struct th_tls_ctx *ctx)
 
 /* --- one connection --- */
 
-struct th_tls *th_tls_new(struct th_tls_ctx *ctx, int fd, struct th_span host, struct th_span session_key)
+struct th_tls *th_tls_new(struct th_tls_ctx *ctx, int fd, struct th_span host,
+                          const struct th_client_tls *identity, struct th_span session_key)
 {
+    SSL_CTX *ssl = identity ? identity_get(ctx, identity) : ctx->ssl;
     struct th_tls *t;
     BIO *bio;
 
-    if (session_key.n > MAX_KEY)
+    if (!ssl || session_key.n > MAX_KEY) {
+        ERR_clear_error();
         return NULL;
+    }
     t = th_calloc(1, sizeof *t);
     if (!t)
         return NULL;
@@ -314,7 +398,7 @@ struct th_tls *th_tls_new(struct th_tls_ctx *ctx, int fd, struct th_span host, s
     t->fd = fd;
     t->key_n = session_key.n;
     memcpy(t->key, session_key.p, session_key.n);
-    t->ssl = SSL_new(ctx->ssl);
+    t->ssl = SSL_new(ssl);
     bio = t->ssl ? BIO_new(ctx->bio) : NULL;
     if (!bio)
         goto err;
@@ -342,12 +426,19 @@ static void note_alert(struct th_tls *t)
     int alert = code && ERR_GET_LIB(code) == ERR_LIB_SSL ? ERR_GET_REASON(code) - SSL_AD_REASON_OFFSET : -1;
 
     t->alerted = alert >= 0 && alert <= 255;
-    if (alert == SSL_AD_CERTIFICATE_REQUIRED ||
+    if ((alert == SSL_AD_CERTIFICATE_REQUIRED && t->certificate != TH_TLS_GIVEN) ||
         (t->certificate == TH_TLS_ASKED &&
          (alert == SSL_AD_HANDSHAKE_FAILURE || alert == SSL_AD_NO_CERTIFICATE ||
           alert == SSL_AD_BAD_CERTIFICATE || alert == SSL_AD_CERTIFICATE_UNKNOWN ||
           alert == SSL_AD_ACCESS_DENIED || alert == SSL_AD_UNKNOWN_CA)))
         t->certificate = TH_TLS_REQUIRED;
+    else if (t->certificate == TH_TLS_GIVEN &&
+             (alert == SSL_AD_HANDSHAKE_FAILURE || alert == SSL_AD_BAD_CERTIFICATE ||
+              alert == SSL_AD_UNSUPPORTED_CERTIFICATE || alert == SSL_AD_CERTIFICATE_REVOKED ||
+              alert == SSL_AD_CERTIFICATE_EXPIRED || alert == SSL_AD_CERTIFICATE_UNKNOWN ||
+              alert == SSL_AD_UNKNOWN_CA || alert == SSL_AD_ACCESS_DENIED || alert == SSL_AD_DECRYPT_ERROR ||
+              alert == SSL_AD_CERTIFICATE_REQUIRED))
+        t->certificate = TH_TLS_REFUSED;
 }
 
 static void describe(struct th_tls *t)
@@ -358,6 +449,9 @@ static void describe(struct th_tls *t)
     note_alert(t);
     if (t->certificate == TH_TLS_REQUIRED)
         snprintf(t->error, sizeof t->error, "TLS: the server requires a client certificate");
+    else if (t->certificate == TH_TLS_REFUSED)
+        snprintf(t->error, sizeof t->error, "TLS: the server does not accept the client certificate (%s)",
+                 reason ? reason : "no reason given");
     else if (verify != X509_V_OK && t->session.state == TH_TLS_SHAKING)
         snprintf(t->error, sizeof t->error, "certificate: %s", th_tls_verify_text(verify));
     else if (t->os_error)

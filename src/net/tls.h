@@ -4,6 +4,7 @@
 #define TH_NET_TLS_H
 #include "base/error.h"
 #include "base/span.h"
+#include "port/transport.h"
 
 struct th_tls_ctx;
 struct th_tls;
@@ -27,9 +28,11 @@ void th_tls_ctx_close(struct th_tls_ctx *ctx);
 
 /** Prepares a client handshake on a connected non-blocking socket, which stays the caller's. `host` is a DNS
  * name (sent as SNI) or an IP address in text; the certificate must carry it (RFC 9525). Sessions are resumed
- * only between equal `session_key`s (at most 300 bytes, copied). NULL: no memory, or a host that cannot be
- * verified. */
-struct th_tls *th_tls_new(struct th_tls_ctx *ctx, int fd, struct th_span host, struct th_span session_key);
+ * only between equal `session_key`s (at most 300 bytes, copied), so the key has to tell identities apart.
+ * identity: NULL, or authorities and a certificate of its own; used during the call. NULL: no memory, or a host or
+ * an identity that cannot be used. */
+struct th_tls *th_tls_new(struct th_tls_ctx *ctx, int fd, struct th_span host,
+                          const struct th_client_tls *identity, struct th_span session_key);
 /** Goes on with the handshake: OK when done and verified. */
 enum th_tls_io th_tls_handshake(struct th_tls *t);
 /** OK with *got > 0; the other values set *got = 0. */
@@ -43,11 +46,13 @@ bool th_tls_quiet(struct th_tls *t);
 #define TH_TLS_NOT_SPOKEN "the other side does not speak TLS"
 /** English reason after FAILED, e.g. "certificate: host name mismatch". Lives as long as `t`. */
 const char *th_tls_error(const struct th_tls *t);
-/** Whether the end of a connection has to do with a client certificate; this client has none. */
+/** Whether the end of a connection has to do with a client certificate. */
 enum th_tls_certificate {
     TH_TLS_NOT_ASKED,
     TH_TLS_ASKED,    /* the server asked for one; it may be content without one */
     TH_TLS_REQUIRED, /* it ended the connection with an alert because there was none: th_tls_error says so */
+    TH_TLS_GIVEN,    /* it asked for one, and got the identity's */
+    TH_TLS_REFUSED,  /* it ended the connection with an alert because of that one: th_tls_error says so */
 };
 enum th_tls_certificate th_tls_certificate(const struct th_tls *t);
 /** After FAILED: the server ended the connection with a fatal alert, under TLS 1.3 perhaps after the handshake. */

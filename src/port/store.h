@@ -92,6 +92,7 @@ enum th_mark {
         1, /* the endpoint's filter could not be evaluated, and it was delivered for that reason */
     TH_MARK_SKIPPED = 2, /* it was left out so that later ones of its ordering key could go on */
     TH_MARK_DELAYED = 4, /* its first attempt was put off by its event's deliver_at */
+    TH_MARK_RENEWED = 8, /* it has had its one attempt with a new token after an answer 401 */
     TH_MARKS = 63
 };
 #define TH_ORDER_MAX (((uint64_t)1 << 48) - 1) /* of a hash of an ordering key */

@@ -25,10 +25,12 @@ enum th_http_class {
     TH_HTTP_RESET,    /* connection lost before a complete answer */
     TH_HTTP_PROTOCOL, /* the answer is not HTTP/1.1 */
     TH_HTTP_CANCELLED,
-    TH_HTTP_INTERNAL, /* out of memory, descriptors */
+    TH_HTTP_INTERNAL,           /* out of memory, descriptors */
+    TH_HTTP_CLIENT_CERTIFICATE, /* the server did not accept the one that it was shown */
+    TH_HTTP_TOKEN,              /* no token of OAuth could be had, so nothing was sent */
 };
 /** Stable short names for logs and the API: "ok", "dns_error", "denied", "connect_error", "tls_error", "timeout",
- * "connection_reset", "protocol_error", "cancelled", "internal_error". */
+ * "connection_reset", "protocol_error", "cancelled", "internal_error", "client_certificate_error", "token_error". */
 const char *th_http_class_name(enum th_http_class c);
 /** An attempt's outcome as the API names it: "success" or "failed_status" when there was an answer, else the class. */
 const char *th_outcome_name(enum th_http_class c, bool ok);
@@ -39,6 +41,13 @@ struct th_origin {
     struct th_span host;
     struct th_span authority; /* value of the Host field: host[:port], default port left out */
     uint16_t port;
+};
+
+/** TLS of an origin's own, PEM; n == 0: none. */
+struct th_client_tls {
+    uint8_t id[16];    /* of a hash of all of it: with the same, connections and sessions may be shared */
+    struct th_span ca; /* trusted in place of all other authorities */
+    struct th_span certificate, key; /* shown to a server that asks for one; a chain, the own one first */
 };
 
 /* microseconds since the submit; -1: did not happen (reused connection, failed earlier) */
@@ -67,6 +76,7 @@ struct th_http_req {
     /* caller's memory, unchanged until done */
     struct th_span method, target;
     struct th_origin origin;
+    const struct th_client_tls *identity; /* NULL: none */
     const struct th_addr *addrs; /* already judged, in order of trial; the transport never resolves */
     unsigned addr_count;
     uint64_t pool_key;      /* connections are never shared across different keys */

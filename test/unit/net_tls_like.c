@@ -72,7 +72,7 @@ static bool verifies(struct th_tls_ctx *ctx)
     char bytes[16384];
 
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair), 0);
-    client = th_tls_new(ctx, pair[0], th_str("127.0.0.1"), th_str("key"));
+    client = th_tls_new(ctx, pair[0], th_str("127.0.0.1"), NULL, th_str("key"));
     assert_true(server && client);
     for (int i = 0; i < 20 && (io == TH_TLS_WANT_READ || io == TH_TLS_WANT_WRITE); i++) {
         struct th_span out;

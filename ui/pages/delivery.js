@@ -14,6 +14,8 @@ const causes = {
   denied: ['The address is not allowed', 'The name leads to an address that deliveries may not go to (a private network, mostly). The owner uses a public address; an operator can allow a network (allow_networks).'],
   connect_error: ['No connection could be made', 'Nobody listens at this address, or a firewall refuses. The owner looks whether the server runs, and lets in the source addresses of this installation.'],
   tls_error: ['The TLS connection failed', 'The connection was ended before anything was sent, so the event was not shown to anyone. The owner looks at the certificate and its chain.'],
+  client_certificate_error: ['Their server did not accept the client certificate', 'It asked for one, and refused the endpoint’s. The owner looks at who has signed it, and when it ends.'],
+  token_error: ['There was no token', 'The server that gives tokens of OAuth gave none, so nothing was sent. The owner looks at its URL, the client’s id and the secret.'],
   timeout: ['Their server took too long', 'No complete answer came in time. The owner answers first and works afterwards, or gets a longer time-out.'],
   connection_reset: ['The connection was cut', 'Their side closed the connection before the answer was complete. The owner looks at the log of the server and of proxies before it.'],
   protocol_error: ['The answer was not HTTP', 'What came back could not be read as an HTTP answer. Perhaps something else listens at this port.'],

@@ -4,10 +4,10 @@ import { html, plain, useEffect, useMemo, useState } from '../base.js';
 import { Problem, call, query, useLoad } from '../api.js';
 import { CopyButton, Crumbs, Failed, Faults, Field, Icon, Id, Note, Req, Url, faultOf, toast } from '../parts.js';
 import { go, to } from '../route.js';
-import { Authentication, Picker, authPatch, linesOf, objectOf, patchOf } from '../endpoint-parts.js';
+import { Authentication, OwnTls, Picker, authPatch, tlsPatch, linesOf, objectOf, patchOf } from '../endpoint-parts.js';
 import { VerifyCode } from '../verify.js';
 
-const fields = ['url', 'events', 'description', 'headers', 'metadata', 'timeout_seconds', 'max_in_flight', 'rate_limit_per_second', 'signature_variant', 'secret', 'options', 'filter', 'retry', 'reenable', 'channels', 'ordering', 'authentication'];
+const fields = ['url', 'events', 'description', 'headers', 'metadata', 'timeout_seconds', 'max_in_flight', 'rate_limit_per_second', 'signature_variant', 'secret', 'options', 'filter', 'retry', 'reenable', 'channels', 'ordering', 'authentication', 'tls'];
 
 /** What the form says of the schedule: only the members that are set. Numbers are seconds; 5m, 2h are taken as they are. */
 function scheduleOf(form, number) {
@@ -40,7 +40,7 @@ export default function EndpointEdit({ route, tenant: chosen, tenants, setOwner,
     const dialect = (await call('GET', '/v1/dialects/' + encodeURIComponent(owner.dialect), { signal })).data;
     const sources = (await call('GET', '/v1/source-addresses', { signal })).data.prefixes;
     const w = answer?.data;
-    setForm({ url: w?.url ?? '', description: w?.description ?? '', events: w?.events ?? [], headers: linesOf(w?.headers), metadata: linesOf(w?.metadata), timeout: w ? String(w.timeout_seconds) : '', flight: w ? String(w.max_in_flight) : '', rate: w?.rate_limit_per_second ? String(w.rate_limit_per_second) : '', variant: w?.signature_variant ?? '', secret: '', filter: w?.filter ?? '', channels: (w?.channels ?? []).join(', '), auth: w?.authentication ?? {}, order: w?.ordering ? w.ordering.key ?? 'all' : '', wait: w?.ordering?.max_wait ?? '', delays: (w?.retry?.delays ?? []).join(', '), delaysSet: !!w?.retry?.delays, jitter: String(w?.retry?.jitter_percent ?? ''), final: (w?.retry?.final ?? []).join(', '), finalSet: !!w?.retry?.final, reenable: w?.reenable ?? '', respect: w?.retry?.respect_retry_after === undefined ? '' : String(w.retry.respect_retry_after), options: w?.options ?? {}, secretUrl: w?.url_secret ?? null });
+    setForm({ url: w?.url ?? '', description: w?.description ?? '', events: w?.events ?? [], headers: linesOf(w?.headers), metadata: linesOf(w?.metadata), timeout: w ? String(w.timeout_seconds) : '', flight: w ? String(w.max_in_flight) : '', rate: w?.rate_limit_per_second ? String(w.rate_limit_per_second) : '', variant: w?.signature_variant ?? '', secret: '', filter: w?.filter ?? '', channels: (w?.channels ?? []).join(', '), auth: w?.authentication ?? {}, tls: w?.tls ?? {}, order: w?.ordering ? w.ordering.key ?? 'all' : '', wait: w?.ordering?.max_wait ?? '', delays: (w?.retry?.delays ?? []).join(', '), delaysSet: !!w?.retry?.delays, jitter: String(w?.retry?.jitter_percent ?? ''), final: (w?.retry?.final ?? []).join(', '), finalSet: !!w?.retry?.final, reenable: w?.reenable ?? '', respect: w?.retry?.respect_retry_after === undefined ? '' : String(w.retry.respect_retry_after), options: w?.options ?? {}, secretUrl: w?.url_secret ?? null });
     return { w, etag: answer?.etag ?? null, tenant, dialect, sources };
   });
   useEffect(() => { setTitle(id ? 'Edit endpoint' : 'New endpoint'); if (page.data && id) setOwner(page.data.tenant); }, [page.data]);
@@ -57,6 +57,7 @@ export default function EndpointEdit({ route, tenant: chosen, tenants, setOwner,
       for (const [k, v] of Object.entries({ description: form.description || null, timeout_seconds: n(form.timeout), max_in_flight: n(form.flight), rate_limit_per_second: n(form.rate), signature_variant: form.variant || null, secret: form.secret || null, filter: form.filter.trim() || null, channels: channels.length ? channels : null, reenable: form.reenable || null, ordering })) if (v !== null) b[k] = v;
       if (Object.keys(headers).length) b.headers = headers;
       if (form.auth.type) b.authentication = authPatch(null, form.auth);
+      if (tlsPatch(null, form.tls)) b.tls = tlsPatch(null, form.tls);
       if (Object.keys(metadata).length) b.metadata = metadata;
       if (Object.keys(form.options).length) b.options = form.options;
       if (Object.keys(retry).length) b.retry = retry;
@@ -67,6 +68,8 @@ export default function EndpointEdit({ route, tenant: chosen, tenants, setOwner,
     for (const [k, v] of Object.entries(now)) if (JSON.stringify(v) !== JSON.stringify(w[k] ?? null) && !(v === null && k !== 'rate_limit_per_second' && w[k] === undefined) && !(k === 'channels' && !channels.length && !w.channels?.length)) b[k] = v;
     const auth = authPatch(w.authentication, form.auth);
     if (auth !== undefined) b.authentication = auth;
+    const tls = tlsPatch(w.tls, form.tls);
+    if (tls) b.tls = tls;
     const parts = { headers: patchOf(w.headers, headers), metadata: patchOf(w.metadata, metadata), options: patchOf(w.options, form.options), retry: retryPatch };
     for (const [k, v] of Object.entries(parts)) if (Object.keys(v).length) b[k] = v;
     return b;
@@ -106,6 +109,7 @@ export default function EndpointEdit({ route, tenant: chosen, tenants, setOwner,
         <div class="pick"><${Field} id="hd" label="Headers" small="Name: value, one a line" hint=${w ? '*** stays as it is' : 'Sent with each request. Values are kept encrypted.'} fault=${fault('headers')}><textarea id="hd" rows="3" spellcheck="false" value=${form.headers} onInput=${set('headers')}></textarea></${Field}>
         <${Field} id="md" label="Metadata" small="name: value; never sent" fault=${fault('metadata')}><textarea id="md" rows="3" spellcheck="false" value=${form.metadata} onInput=${set('metadata')}></textarea></${Field}>
         <${Authentication} value=${form.auth} onChange=${set('auth')} fault=${fault('authentication')} />
+        <${OwnTls} value=${form.tls} onChange=${set('tls')} fault=${fault('tls')} />
         <${Field} id="ch" label="Channels" small="with commas; empty: all" fault=${fault('channels')}><input id="ch" class="mono" value=${form.channels} onInput=${set('channels')} /></${Field}>
         <${Field} id="or" label="Order by" small="JSONPath; all: one line; empty: no order" hint="For example $.data.order_id: deliveries with one value go one after the other" fault=${fault('ordering')}><input id="or" class="mono" spellcheck="false" aria-invalid=${wrong('ordering')} value=${form.order} onInput=${set('order')} /></${Field}>
         <${Field} id="ow" label="A failing one holds up the next for" small="such as 1h; empty: until it has ended"><input id="ow" value=${form.wait} onInput=${set('wait')} /></${Field}>

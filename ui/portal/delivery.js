@@ -7,7 +7,7 @@ import { filter, to } from '../route.js';
 import { useEndpoint } from '../rows.js';
 import { t } from './texts.js';
 
-const causes = ['dns_error', 'denied', 'connect_error', 'tls_error', 'timeout', 'connection_reset', 'protocol_error', 'failed_status'];
+const causes = ['dns_error', 'denied', 'connect_error', 'tls_error', 'timeout', 'connection_reset', 'protocol_error', 'failed_status', 'client_certificate_error', 'token_error'];
 
 function sentence(d) {
   const last = d.last_attempt, cause = last && last.outcome !== 'success' ? html`<b class="bad">${last.status ? t('answered', { status: last.status }) : outcomeWord(last.outcome)}</b>. ` : '';

@@ -3,18 +3,19 @@ import { html, plain, useEffect, useState } from '../base.js';
 import { call, can, session, useLoad } from '../api.js';
 import { CopyButton, Crumbs, Failed, Faults, Field, Note, Url, faultOf, toast } from '../parts.js';
 import { go, to } from '../route.js';
-import { Authentication, Picker, authPatch, linesOf, objectOf, patchOf } from '../endpoint-parts.js';
+import { Authentication, OwnTls, Picker, authPatch, tlsPatch, linesOf, objectOf, patchOf } from '../endpoint-parts.js';
 import { VerifyCode } from '../verify.js';
 import { t } from './texts.js';
 
-const fields = ['url', 'events', 'description', 'headers', 'filter', 'authentication'];
-const formOf = (w) => ({ url: w?.url ?? '', description: w?.description ?? '', events: w?.events ?? [], headers: linesOf(w?.headers), filter: w?.filter ?? '', auth: w?.authentication ?? {} });
+const fields = ['url', 'events', 'description', 'headers', 'filter', 'authentication', 'tls'];
+const formOf = (w) => ({ url: w?.url ?? '', description: w?.description ?? '', events: w?.events ?? [], headers: linesOf(w?.headers), filter: w?.filter ?? '', auth: w?.authentication ?? {}, tls: w?.tls ?? {} });
 
 function bodyOf(w, f) {
   const headers = objectOf(f.headers, w?.headers, false);
-  if (!w) return { url: f.url.trim(), ...(f.description ? { description: f.description } : {}), ...(f.events.length ? { events: f.events } : {}), ...(Object.keys(headers).length ? { headers } : {}), ...(f.filter.trim() ? { filter: f.filter.trim() } : {}), ...(f.auth.type ? { authentication: authPatch(null, f.auth) } : {}) };
+  if (!w) return { url: f.url.trim(), ...(f.description ? { description: f.description } : {}), ...(f.events.length ? { events: f.events } : {}), ...(Object.keys(headers).length ? { headers } : {}), ...(f.filter.trim() ? { filter: f.filter.trim() } : {}), ...(f.auth.type ? { authentication: authPatch(null, f.auth) } : {}), ...(tlsPatch(null, f.tls) ? { tls: tlsPatch(null, f.tls) } : {}) };
   const auth = authPatch(w.authentication, f.auth);
-  const out = auth === undefined ? {} : { authentication: auth }, changed = patchOf(w.headers, headers);
+  const out = auth === undefined ? {} : { authentication: auth }, changed = patchOf(w.headers, headers), tls = tlsPatch(w.tls, f.tls);
+  if (tls) out.tls = tls;
   if (f.url.trim() !== w.url) out.url = f.url.trim();
   if (f.description !== (w.description ?? '')) out.description = f.description || null;
   if (JSON.stringify(f.events) !== JSON.stringify(w.events ?? [])) out.events = f.events.length ? f.events : null;
@@ -59,9 +60,10 @@ export default function Edit({ route, setTitle }) {
       <${Field} id="url" label=${t('url')} fault=${fault('url')}><input id="url" class="mono" type="url" required value=${form.url} aria-invalid=${wrong('url')} aria-describedby=${fault('url') ? 'url-f' : null} placeholder="https://example.com/webhooks" onInput=${set('url')} /></${Field}>
       <${Field} id="desc" label=${t('description')} small=${t('never_sent')} fault=${fault('description')}><input id="desc" value=${form.description} onInput=${set('description')} /></${Field}>
       <${Picker} dialect=${dialect} chosen=${form.events} onChange=${set('events')} fault=${fault('events')} />
-      <details open=${!!(form.headers || form.filter || form.auth.type || fault('authentication') || fault('headers') || fault('filter'))}><summary>${t('more_settings')}</summary><div class="sec">
+      <details open=${!!(form.headers || form.filter || form.auth.type || fault('authentication') || form.tls.ca || form.tls.certificate || fault('tls') || fault('headers') || fault('filter'))}><summary>${t('more_settings')}</summary><div class="sec">
         <${Field} id="hd" label=${t('headers')} small=${t('headers_how')} fault=${fault('headers')}><textarea id="hd" rows="3" spellcheck="false" value=${form.headers} onInput=${set('headers')}></textarea></${Field}>
         <${Field} id="fi" label=${t('filter')} small=${t('filter_how')} hint="$[?@.data.amount >= 100]" fault=${fault('filter')}><textarea id="fi" rows="2" spellcheck="false" aria-invalid=${wrong('filter')} value=${form.filter} onInput=${set('filter')}></textarea></${Field}>
-        <${Authentication} value=${form.auth} onChange=${set('auth')} fault=${fault('authentication')} /></div></details>
+        <${Authentication} value=${form.auth} onChange=${set('auth')} fault=${fault('authentication')} />
+        <${OwnTls} value=${form.tls} onChange=${set('tls')} fault=${fault('tls')} /></div></details>
       <div class="acts sec"><button class="btn go" type="submit" disabled=${busy || (w && !Object.keys(body).length)}>${t(w ? 'save' : 'create')}</button><a class="btn" href=${id ? to('endpoints/' + encodeURIComponent(id)) : to('')}>${t('cancel')}</a></div></div></form>`;
 }

@@ -267,6 +267,39 @@ static void check_authentication(const struct th_dialect *d, struct th_change *c
         refuse(c, "authentication/value", why);
 }
 
+/* Of a token's server: a second address that a tenant chooses, judged as the first. */
+static void check_token_url(struct th_engine *e, const struct th_dialect_values *v, struct th_change *c)
+{
+    const struct th_reach *reach = c->endpoint_put.spec.reach;
+    const char *why = "is not a valid URL";
+    struct th_url url;
+    char text[192];
+    enum th_error error;
+
+    if (!reach || reach->auth.kind != TH_AUTH_OAUTH2)
+        return;
+    error = th_guard_url(e->options.guard, reach->auth.token_url, &url, &why);
+    if (error == TH_DENIED && url.literal) {
+        snprintf(text, sizeof text, "the host is %s, which is not allowed%s", why,
+                 th_report_denied_advice(e, why));
+        why = text;
+    }
+    if (error)
+        refuse(c, "authentication/token_url", why);
+    else if (th_https_required(e, v) && !url.tls)
+        refuse(c, "authentication/token_url", "must use https, as it gets the client's secret");
+}
+
+static void check_own_tls(struct th_change *c)
+{
+    struct th_url url;
+    const char *why;
+
+    if (th_reach_tls(c->endpoint_put.spec.reach) && !th_url_parse(c->endpoint_put.spec.url, &url, &why) &&
+        !url.tls)
+        refuse(c, "tls", "is only for https, and the URL is http");
+}
+
 static void check_retry(const struct th_rules *rules, struct th_change *c)
 {
     struct th_retry_fault fault;
@@ -400,5 +433,7 @@ bool th_check_spec(struct th_engine *e, const struct th_tenant *t, struct th_cha
     check_ordering(c);
     check_template(c);
     check_authentication(d, c);
+    check_token_url(e, v, c);
+    check_own_tls(c);
     return c->error_count == 0;
 }

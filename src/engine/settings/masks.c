@@ -41,6 +41,8 @@ static void needles_of(const struct th_endpoint_run *run, struct th_needles *nee
     th_needles_init(needles);
     while (th_texts_line_next(&lines, &h))
         th_needles_header(needles, h.value);
+    if (run->spec.reach && run->spec.reach->auth.kind == TH_AUTH_OAUTH2)
+        th_needles_add(needles, run->spec.reach->auth.secret, TH_NEEDLE_VALUE);
     if (th_mask_url_is_secret(&run->spec))
         th_needles_target(needles, run->url.target);
 }

@@ -4,7 +4,8 @@
 #include "engine/engine.h"
 #include "engine/settings/settings.h"
 
-#define TH_MASKS_MAX (TH_MAX_SECRETS + TH_PAST_SECRETS + 1)
+/* of secrets, its settings, and the token that a request carried */
+#define TH_MASKS_MAX (TH_MAX_SECRETS + TH_PAST_SECRETS + 2)
 
 TH_MUST_USE enum th_error th_mask_secret(struct th_engine *e, const struct th_dialect *d,
                                          struct th_span secret, struct th_mask **out);

@@ -233,6 +233,16 @@ void th_run_unref(struct th_endpoint_run *run)
     th_free(run);
 }
 
+void th_token_unref(struct th_token *token)
+{
+    if (!token || --token->refs)
+        return;
+    th_mask_free(token->mask);
+    th_arena_wipe(&token->mem);
+    th_run_unref(token->run);
+    th_free(token);
+}
+
 struct th_sign_key *th_key_make(const struct th_dialect *d, struct th_span secret, enum th_error *error)
 {
     struct th_sign_key *key = th_calloc(1, sizeof *key);
@@ -260,6 +270,7 @@ static void ep_free(struct th_ep *ep)
         th_key_drop(ep->pub.secrets[i].key);
         th_free((char *)ep->pub.secrets[i].encrypted.p);
     }
+    th_token_unref(ep->token);
     th_run_unref(ep->pub.run);
     th_free(ep);
 }

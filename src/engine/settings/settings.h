@@ -31,9 +31,11 @@ struct th_endpoint_run {
         struct th_span host, authority, target;
         struct th_addr addr;
     } url;
-    struct th_span custom;        /* finished custom header lines; the headers of the spec point into it */
-    struct th_span lines;         /* the same with the line of its authentication behind them */
-    const struct th_wanted *want; /* subscriptions of an endpoint with much text; else NULL */
+    struct th_span custom; /* finished custom header lines; the headers of the spec point into it */
+    struct th_span lines;  /* the same with the line of its authentication behind them */
+    const struct th_client_tls *identity; /* TLS of its own; NULL: none */
+    const struct th_run_url *token_url;   /* where its tokens of OAuth come from; NULL: it has none */
+    const struct th_wanted *want;         /* subscriptions of an endpoint with much text; else NULL */
     unsigned variant;
     struct th_mask *
         mask; /* of the custom headers' values, its authentication and a secret URL; NULL: none, or many_masked */
@@ -44,6 +46,16 @@ struct th_endpoint_run {
     const struct th_jsonpath *order;  /* of its ordering key; NULL: none */
     uint64_t rev;
     bool all; /* subscribed to everything */
+};
+
+/* A token of OAuth that an endpoint's requests carry. Counted: by the endpoint, and by each request that uses it. */
+struct th_token {
+    unsigned refs;
+    struct th_arena mem; /* has the text */
+    struct th_span text;
+    struct th_mask *mask;        /* for answers that repeat it */
+    struct th_endpoint_run *run; /* the settings under which it was asked for; it serves these alone */
+    struct th_mono made, renew_at, until;
 };
 
 /* A full endpoint object: public part first, so that pointers convert. */
@@ -61,7 +73,9 @@ struct th_ep {
     int64_t asked_until_ms;          /* wall: the end of the rest, as asked for then */
     struct th_health told;           /* the health that home, if that is another engine, was told */
     bool health_dirty;
-    struct th_list dirty; /* on engine.dirty while health_dirty */
+    struct th_list dirty;         /* on engine.dirty while health_dirty */
+    struct th_token *token;       /* in use; NULL: none yet */
+    struct th_token_fetch *fetch; /* the request for the next one; NULL: none is under way */
     struct th_last_attempt last;
     struct th_trouble trouble;  /* its owner's */
     struct th_heap_node ask_at; /* on engine.to_ask */
@@ -93,6 +107,8 @@ static inline struct th_endpoint_run *th_run_ref(struct th_endpoint_run *run)
 struct th_ep *th_ep_new(struct th_engine *e, struct th_tenant *t, uint64_t no);
 void th_ep_unref(struct th_engine *e, struct th_ep *ep);
 void th_run_unref(struct th_endpoint_run *run);
+/** One holder less; NULL is none. */
+void th_token_unref(struct th_token *token);
 TH_MUST_USE enum th_error th_run_new(struct th_engine *e, const struct th_endpoint *ep,
                                      const struct th_endpoint_spec *spec, struct th_endpoint_run **out);
 enum th_error th_settings_add_tenant(struct th_engine *e, struct th_tenant *t);

@@ -17,6 +17,7 @@
 #include "engine/settings/blob.h"
 #include "engine/settings/settings.h"
 #include "engine/state.h"
+#include "lib/crypto.h"
 
 #define TEXT_KEPT 1536 /* bytes of texts, and of the spans of types, up to which all stays in memory */
 #define ID_ROOM 64
@@ -249,10 +250,59 @@ static bool copy_retry(struct th_endpoint_run *run, const struct th_endpoint_spe
     return own != NULL;
 }
 
+/* Its id: two endpoints share connections and contexts where all of it is the same. */
+static bool add_identity(struct th_endpoint_run *run, const struct th_own_tls *tls)
+{
+    struct th_client_tls *own = th_arena_get(&run->mem, sizeof *own);
+    const struct th_span parts[] = {tls->ca, tls->certificate, tls->key};
+    uint8_t hashes[sizeof parts / sizeof *parts][32], all[32];
+
+    if (!own)
+        return false;
+    for (unsigned i = 0; i < sizeof parts / sizeof *parts; i++)
+        th_sha256(parts[i].p, parts[i].n, hashes[i]);
+    th_sha256(hashes, sizeof hashes, all);
+    memcpy(own->id, all, sizeof own->id);
+    own->ca = tls->ca;
+    own->certificate = tls->certificate;
+    own->key = tls->key;
+    run->identity = own;
+    return true;
+}
+
+static bool add_token_url(struct th_endpoint_run *run, struct th_span text)
+{
+    struct th_run_url *to = th_arena_get(&run->mem, sizeof *to);
+    struct th_url url;
+    const char *why;
+
+    if (!to || th_url_parse(text, &url, &why))
+        return false;
+    *to = (struct th_run_url){.tls = url.tls, .literal = url.literal, .port = url.port, .addr = url.addr};
+    run->token_url = to;
+    return th_arena_copy(&run->mem, url.host, &to->host) &&
+           th_arena_copy(&run->mem, url.authority, &to->authority) &&
+           th_arena_copy(&run->mem, url.target, &to->target);
+}
+
+static size_t reach_bytes(const struct th_endpoint_spec *from)
+{
+    const struct th_reach *r = from->reach;
+
+    if (!r)
+        return 0;
+    return rounded(th_reach_size(r)) + (th_reach_tls(r) ? rounded(sizeof(struct th_client_tls)) : 0) +
+           (r->auth.kind == TH_AUTH_OAUTH2 ? sizeof(struct th_run_url) + 2 * r->auth.token_url.n + 128 : 0);
+}
+
 static bool copy_reach(struct th_endpoint_run *run, const struct th_endpoint_spec *from)
 {
-    run->spec.reach = th_reach_copy(from->reach, &run->mem);
-    return run->spec.reach || !from->reach;
+    const struct th_reach *reach = run->spec.reach = th_reach_copy(from->reach, &run->mem);
+
+    if (!from->reach)
+        return true;
+    return reach && (!th_reach_tls(reach) || add_identity(run, &reach->tls)) &&
+           (reach->auth.kind != TH_AUTH_OAUTH2 || add_token_url(run, reach->auth.token_url));
 }
 
 /* In memory of its own until it is known how large it is. */
@@ -305,7 +355,7 @@ static enum th_error copy_run(struct th_engine *e, struct th_endpoint_run *run,
                       (programs->order ? rounded(th_jsonpath_size(programs->order)) : 0) +
                       (programs->payload ? rounded(th_payload_size(programs->payload)) : 0),
            kept = rounded(lines) + rounded(url_bytes(from, url)) + compiled + retry_bytes(from) +
-                  rounded(th_reach_size(from->reach)) + ID_ROOM;
+                  reach_bytes(from) + ID_ROOM;
     bool large = from->text_rev || texts > TEXT_KEPT;
     struct th_arena *mem = large ? &run->text : &run->mem;
 

@@ -10,6 +10,7 @@
 #include "engine/context.h"
 #include "engine/settings/settings.h"
 #include "engine/shard/events.h"
+#include "engine/shard/token.h"
 #include "engine/state.h"
 
 #define KEEP_ATTEMPTS 256 /* with their buffers; those of a burst beyond are given back */
@@ -28,6 +29,7 @@ struct th_attempt *th_attempt_get(struct th_engine *e)
             return NULL;
         a->e = e;
         th_list_init(&a->link);
+        th_list_init(&a->token_wait);
         th_buf_init(&a->head, 256u << 10);
         th_buf_init(&a->body, 32u << 20);
         th_buf_init(&a->sigs, 16u << 10);
@@ -65,6 +67,8 @@ void th_attempt_release(struct th_attempt *a)
     if (a->event)
         th_event_unpin(e, a->event);
     a->event = NULL;
+    th_token_unref(a->token);
+    a->token = NULL;
     th_run_unref(a->run);
     th_ep_unref(e, a->ep);
     a->run = NULL;
@@ -115,6 +119,7 @@ static void cancel_requests(struct th_engine *e, const struct th_ep *ep)
         if (!ep || a->ep == ep)
             (void)cancel_request(a);
     }
+    th_token_cancel(e, ep); /* what waits for it ends with it */
 }
 
 void th_engine_cancel_requests(struct th_engine *e)

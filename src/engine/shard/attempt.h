@@ -22,6 +22,9 @@ struct th_attempt {
     bool unsendable; /* the dialect cannot render this delivery */
     struct th_outgoing out;
     struct th_attempt_trace trace;
+    struct th_token *token;    /* of OAuth, that its request carries; NULL: none */
+    struct th_list token_wait; /* on a fetch while one is asked for */
+    void (*token_came)(struct th_attempt *a, const char *why); /* why: NULL: `token` is set */
     uint64_t counted_at[TH_CONNECT_MAX]; /* address.c: the addresses at which this request is counted */
     unsigned counted;
     struct th_buf head, body, sigs, answer;

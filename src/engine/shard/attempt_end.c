@@ -13,6 +13,7 @@
 #include "engine/shard/disable.h"
 #include "engine/shard/outcome.h"
 #include "engine/shard/settle.h"
+#include "engine/shard/token.h"
 #include "engine/state.h"
 
 #define HEAD_KEPT 8192 /* bytes of an answer's head */
@@ -27,6 +28,8 @@ static void keep_answer(struct th_attempt *a)
     enum th_error error = a->run->many_masked ? th_mask_many(a->e, a->run, &many) : TH_OK;
     size_t body = 0, head = res->head.n < HEAD_KEPT ? res->head.n : HEAD_KEPT;
 
+    if (a->token && a->token->mask)
+        masks[count++] = a->token->mask;
     if (many)
         masks[count++] = many;
     while (head < res->head.n && head > 0 && res->head.p[head - 1] != '\n')
@@ -113,6 +116,8 @@ void th_attempt_ended(struct th_attempt *a)
     struct th_outcome o;
 
     th_address_give(a);
+    if (a->token && res->class == TH_HTTP_OK && res->status == 401)
+        th_token_refused(a);
     if (res->class == TH_HTTP_CANCELLED || (res->class == TH_HTTP_INTERNAL && !a->unsendable)) {
         not_an_attempt(a);
         return;

@@ -18,6 +18,7 @@
 #include "engine/shard/report.h"
 #include "engine/shard/settle.h"
 #include "engine/shard/skip.h"
+#include "engine/shard/token.h"
 #include "engine/shard/trace.h"
 #include "engine/state.h"
 #include <stdio.h>
@@ -273,6 +274,12 @@ static void judged(struct th_outgoing *o, unsigned count)
         th_trace_write(a);
         error = a->head.failed;
     }
+    if (!error && a->token) {
+        th_buf_str(&a->head, "Authorization: Bearer ");
+        th_buf_span(&a->head, a->token->text);
+        th_buf_str(&a->head, "\r\n");
+        error = a->head.failed;
+    }
     if (error) {
         fail_unrendered(a, error);
         return;
@@ -301,6 +308,29 @@ static void ended(struct th_outgoing *o)
     th_attempt_ended(TH_CONTAINER(o, struct th_attempt, out));
 }
 
+static void find_addresses(struct th_attempt *a)
+{
+    a->out.e = a->e; /* member by member: it is large, and used again */
+    a->out.ep = &a->ep->pub;
+    a->out.url = &a->run->url;
+    a->out.identity = a->run->identity;
+    a->out.began = a->began;
+    a->out.judged = judged;
+    a->out.failed = failed;
+    a->out.ended = ended;
+    th_outgoing_begin(&a->out, (struct th_mono){a->began.us + (int64_t)timeout_ms_of(a) * 1000});
+}
+
+static void token_came(struct th_attempt *a, const char *why)
+{
+    if (a->out.cancelled || a->ep->gone || a->e->no_requests || a->run != a->ep->pub.run)
+        fail_locally(a, TH_HTTP_CANCELLED, "cancelled"); /* also where other settings hold by now */
+    else if (why)
+        fail_locally(a, TH_HTTP_TOKEN, why);
+    else
+        find_addresses(a);
+}
+
 static void attempt_send(struct th_attempt *a)
 {
     struct th_engine *e = a->e;
@@ -320,14 +350,12 @@ static void attempt_send(struct th_attempt *a)
         return;
     }
     th_trace_begin(a);
-    a->out.e = e; /* member by member: it is large, and used again */
-    a->out.ep = &a->ep->pub;
-    a->out.url = &a->run->url;
-    a->out.began = a->began;
-    a->out.judged = judged;
-    a->out.failed = failed;
-    a->out.ended = ended;
-    th_outgoing_begin(&a->out, (struct th_mono){a->began.us + (int64_t)timeout_ms_of(a) * 1000});
+    if (!a->run->token_url) {
+        find_addresses(a);
+        return;
+    }
+    a->token_came = token_came;
+    th_token_get(a, (struct th_mono){a->began.us + (int64_t)timeout_ms_of(a) * 1000});
 }
 
 /* ---- loading events that are not in memory ---- */

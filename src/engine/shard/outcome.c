@@ -38,6 +38,14 @@ static enum th_delivery_state state_of(enum th_verdict v)
     }
 }
 
+/* The endpoint did not accept a token that had been made before this attempt: it may have been revoked. A delivery gets this once,
+ * so an endpoint that refuses every token costs it one request more. */
+static bool wants_renewal(const struct th_attempt *a)
+{
+    return a->token && a->out.req.res.class == TH_HTTP_OK && a->out.req.res.status == 401 &&
+           a->token->made.us < a->began.us && !(a->row.marks & TH_MARK_RENEWED);
+}
+
 struct th_outcome th_outcome_of(const struct th_attempt *a)
 {
     struct th_rules room;
@@ -52,9 +60,13 @@ struct th_outcome th_outcome_of(const struct th_attempt *a)
             .round) /* not known of one that an earlier version has tried: it disables later then, never sooner */
         o.first.ms = a->row.round;
     o.step = th_retry_step(rules, res->class, res->status, res->retry_after_s, o.tries, a->draw, test);
+    if (o.step.verdict != TH_V_DELIVERED && wants_renewal(a)) {
+        o.renew = true;
+        o.step = (struct th_next_step){.verdict = TH_V_AGAIN};
+    }
     o.asked = asked && o.step.verdict != TH_V_DELIVERED;
     o.disable = TH_KEEP;
-    if (!test && !a->ep->gone)
+    if (!test && !a->ep->gone && !o.renew)
         o.disable = th_health_apply(rules, &o.health, o.step.verdict, a->ended.wall, o.first);
     return o;
 }
@@ -71,6 +83,7 @@ static enum th_learn learn_of(const struct th_attempt *a, enum th_verdict verdic
     case TH_HTTP_DENIED:
     case TH_HTTP_CONNECT:
     case TH_HTTP_TIMEOUT:
+    case TH_HTTP_TOKEN:
         return TH_LEARN_FAILED;
     default: /* whatever it said, or how it hung up: somebody was there */
         return TH_LEARN_ANSWERED;
@@ -137,7 +150,8 @@ static void fill_settle(struct th_attempt *a, const struct th_outcome *o)
     a->settle.expect_attempts = a->row.attempts;
     a->settle.next = state_of(a->verdict);
     a->settle.due.ms = again ? a->ended.wall.ms + delay_ms : 0;
-    a->settle.tries = o->asked ? 0 : (uint8_t)(o->tries + again);
+    a->settle.tries = o->asked ? 0 : (uint8_t)(o->tries + (again && !o->renew));
+    a->settle.marks = o->renew ? TH_MARK_RENEWED : 0;
     if (o->asked)
         th_outcome_asked(a);
 }

@@ -15,6 +15,7 @@ struct th_outcome {
     struct th_wall first;    /* when this round began */
     struct th_health health; /* the endpoint's, after it */
     enum th_disable disable;
+    bool renew; /* its token was not accepted: once more at once with another one, outside of the schedule */
 };
 
 /** Works the outcome out; changes nothing. */

@@ -109,6 +109,7 @@ void th_outgoing_send(struct th_outgoing *o, unsigned count)
     o->req.target = url->target;
     o->req.origin = (struct th_origin){
         .tls = url->tls, .host = url->host, .authority = url->authority, .port = url->port};
+    o->req.identity = url->tls ? o->identity : NULL;
     o->req.addrs = o->addrs;
     o->req.addr_count = count;
     o->req.pool_key = th_endpoint_pool_key(o->ep);

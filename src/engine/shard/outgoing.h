@@ -10,8 +10,9 @@ struct th_run_url;
 struct th_outgoing {
     struct th_engine *e;
     const struct th_endpoint *ep;
-    const struct th_run_url *url; /* stays as it is until the end */
-    struct th_mono began;         /* from here on the look-up of the name is timed */
+    const struct th_run_url *url;         /* stays as it is until the end */
+    const struct th_client_tls *identity; /* NULL: none */
+    struct th_mono began;                 /* from here on the look-up of the name is timed */
     /* There are so many addresses, all of them allowed: the user writes the request and sends it, or ends. */
     void (*judged)(struct th_outgoing *o, unsigned count);
     /* No request leaves; the text lives as long as the call. */

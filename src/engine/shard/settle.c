@@ -40,7 +40,9 @@ static enum th_counter outcome_counter(const struct th_attempt_row *row)
         return row->ok ? TH_C_ATTEMPTS_SUCCESS : TH_C_ATTEMPTS_STATUS;
     if (row->class >= TH_HTTP_DNS && row->class <= TH_HTTP_PROTOCOL)
         return (enum th_counter)(TH_C_ATTEMPTS_DNS + (row->class - TH_HTTP_DNS));
-    return TH_C_ATTEMPTS_INTERNAL;
+    return row->class == TH_HTTP_CLIENT_CERTIFICATE ? TH_C_ATTEMPTS_CLIENT_CERTIFICATE
+           : row->class == TH_HTTP_TOKEN            ? TH_C_ATTEMPTS_TOKEN
+                                                    : TH_C_ATTEMPTS_INTERNAL;
 }
 
 static void count(struct th_attempt *a)
@@ -105,6 +107,7 @@ static void follow(struct th_attempt *a)
     th_report_attempt(a);
     next.attempts++;
     next.tries = a->settle.tries;
+    next.marks |= a->settle.marks;
     next.round = next.tries ? a->first.ms : 0;
     next.due = a->settle.due.ms;
     if (!again && a->verdict != TH_V_DELIVERED)
