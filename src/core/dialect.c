@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "core/dialect_parts.h"
 #include "core/guard.h"
+#include "core/jsonpath/payload.h"
 
 static const char *const shape_names[TH_SHAPE_COUNT] = {"endpoint", "endpoint_created", "endpoint_list",
                                                         "delivery", "delivery_page",    "error"};
@@ -67,6 +68,7 @@ static void fill_values(struct th_dialect *d)
     v->content_type = s->request.content_type.s;
     v->body_max = s->body.max_bytes;
     v->ecmascript = s->body.json == 2;
+    v->form = s->body.format == 2;
     v->https = (enum th_https)(s->endpoint.https - 1);
     v->star_allowed = s->endpoint.star;
     v->prefix_allowed = s->endpoint.prefix;
@@ -127,6 +129,31 @@ static bool compile_shapes(struct th_where *w, struct th_dialect *d)
     return true;
 }
 
+/* The JSON text of body.template, which makes the body where there is one. */
+static bool compile_template(struct th_where *w, struct th_dialect *d)
+{
+    const struct dl_text *text = &d->spec.body.template;
+    struct th_payload_fault fault;
+    struct th_json_error where;
+    struct th_json root;
+    enum th_error error;
+
+    at_key(w, "body.template");
+    if (!text->s.n)
+        return true;
+    if (d->envelope.count)
+        return th_where_fail(w, text->line,
+                             "takes the place of the envelope, which must be passthrough then");
+    if (text->s.n > TH_PAYLOAD_BYTES)
+        return th_where_fail(w, text->line, "has more than %d bytes", TH_PAYLOAD_BYTES);
+    if (th_json_parse(text->s, TH_JSON_DEPTH, &root, &where))
+        return th_where_fail(w, text->line, "is no JSON: byte %zu: %s", where.offset, where.what);
+    error = th_payload_compile(root, &d->arena, &d->payload, &fault);
+    if (error == TH_MALFORMED)
+        return th_where_fail(w, text->line, "%s: %s", fault.pointer[0] ? fault.pointer : "/", fault.what);
+    return error ? th_where_fail_nomem(w) : true;
+}
+
 /* The nodes are the loader's; nothing may point there once compile has returned. */
 static void forget_nodes(struct dl_spec *s)
 {
@@ -141,7 +168,8 @@ static bool compile(struct th_where *w, struct th_dialect *d)
         return false;
     fill_values(d);
     th_where_leave(w, 0);
-    return th_dialect_head_compile(w, d, w->root) && compile_shapes(w, d) && th_dialect_check_compiled(w, d);
+    return th_dialect_head_compile(w, d, w->root) && compile_shapes(w, d) && compile_template(w, d) &&
+           th_dialect_check_compiled(w, d);
 }
 
 enum th_error th_dialect_compile(struct th_span name, const struct th_node *root, struct th_dialect **out,

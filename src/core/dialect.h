@@ -27,6 +27,7 @@ struct th_dialect_values {
     struct th_rules rules;
     uint32_t body_max; /* bytes of `data` */
     bool ecmascript;   /* how JSON is written */
+    bool form;         /* bodies are sent as forms */
     enum th_https https;
     bool star_allowed;    /* "*" subscribes to everything */
     bool prefix_allowed;  /* "invoice.*" */

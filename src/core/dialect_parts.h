@@ -83,6 +83,8 @@ struct dl_spec {
         unsigned json;
         uint32_t max_bytes;
         struct dl_node_ref envelope;
+        struct dl_text template;
+        unsigned format;
     } body;
     struct {
         struct dl_text header, value;
@@ -193,13 +195,17 @@ struct th_dialect {
     unsigned variant_secret_form[DL_VARIANTS];
     bool needs_plain; /* a template uses {secret} */
     bool oldest_first;
-    struct th_program envelope; /* count 0: pass-through */
+    struct th_program envelope;       /* count 0: pass-through */
+    const struct th_payload *payload; /* in its place; NULL: none */
     struct th_program shapes[TH_SHAPE_COUNT];
     struct th_span owned[DL_HEADERS + DL_SIGNATURES * DL_VARIANTS + 8];
     unsigned owned_count;
 };
 /** Programs of head and signatures, from the spec. root gives the order of the groups. */
 bool th_dialect_head_compile(struct th_where *w, struct th_dialect *d, const struct th_node *root);
+/** Writes the envelope around the data. */
+TH_MUST_USE enum th_error th_dialect_envelope(const struct th_dialect *d, const struct th_render *r,
+                                              struct th_buf *out);
 /** Check what the tables cannot: the first the record alone, the second what has been compiled from it. */
 bool th_dialect_check_spec(struct th_where *w, const struct dl_spec *s);
 bool th_dialect_check_compiled(struct th_where *w, const struct th_dialect *d);

@@ -397,7 +397,7 @@ enum th_error th_dialect_head(const struct th_dialect *d, const struct th_render
     error = th_program_write(&d->head, &a.env, out);
     if (error || a.no_secret)
         return error ? error : TH_INVALID;
-    if (r->form)
+    if (r->form || d->values.form)
         say_form(out, before);
     th_buf_span(out, r->custom);
     if (r->sequence)
@@ -421,51 +421,12 @@ static bool envelope_get(void *ctx, const struct th_field_ref *from, unsigned in
     return get(e->r, e->d, from, out);
 }
 
-enum th_error th_dialect_data(const struct th_dialect *d, struct th_span data, struct th_buf *out,
-                              bool *exact)
-{
-    bool inexact = false;
-    enum th_error error;
-
-    if (d->values.ecmascript) {
-        error = th_ecma_write(th_json_of(data), out, &inexact);
-    } else {
-        th_buf_span(out, data);
-        error = out->failed;
-    }
-    *exact = !inexact;
-    return error;
-}
-
-static enum th_error body(const struct th_dialect *d, const struct th_render *r, struct th_buf *out)
+enum th_error th_dialect_envelope(const struct th_dialect *d, const struct th_render *r, struct th_buf *out)
 {
     struct envelope e = {d, r};
     const struct th_env env = {.get = envelope_get, .ctx = &e};
 
-    if (d->envelope.count)
-        return th_program_write(&d->envelope, &env, out);
-    th_buf_span(out, r->data);
-    return out->failed;
-}
-
-enum th_error th_dialect_body(const struct th_dialect *d, const struct th_render *r, struct th_buf *out,
-                              bool *shared)
-{
-    struct th_render rewritten = *r;
-    struct th_buf data;
-    enum th_error error;
-    bool exact;
-
-    *shared = !(d->envelope.flags & TH_FIELD_IS_DELIVERY);
-    if (!d->values.ecmascript || r->data_written)
-        return body(d, r, out);
-    th_buf_init(&data, out->max);
-    error = th_dialect_data(d, r->data, &data, &exact);
-    rewritten.data = th_buf_view(&data);
-    if (!error)
-        error = body(d, &rewritten, out);
-    th_buf_fini(&data);
-    return error;
+    return th_program_write(&d->envelope, &env, out);
 }
 
 const char *th_dialect_missing(const struct th_dialect *d, const struct th_render *r)

@@ -80,6 +80,8 @@ static const struct dl_table request_table = {ROWS(request_rows), NULL};
 static const struct dl_row body_rows[] = {
     {.key = "json", .kind = ENUM, .at = AT(body.json), .names = NAMES("verbatim", "ecmascript"), .def = 1},
     {.key = "max_bytes", .kind = NUMBER, .at = AT(body.max_bytes), .min = 1, .max = 8388608, .def = 262144},
+    {.key = "format", .kind = ENUM, .at = AT(body.format), .names = NAMES("json", "form"), .def = 1},
+    {.key = "template", .kind = TEXT, .at = AT(body.template), .def_text = ""},
     {.key = "envelope", .kind = SHAPE, .required = true, .at = AT(body.envelope)},
 };
 static const struct dl_table body_table = {ROWS(body_rows), NULL};

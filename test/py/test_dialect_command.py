@@ -10,7 +10,7 @@ import subprocess
 
 import pytest
 
-from harness.expect import eventually
+from harness.expect import eventually, settled
 from harness.receiver import Receiver
 from harness.server import ROOT, Server, binary_path, clean_env
 
@@ -385,3 +385,33 @@ def test_a_delivery_that_cannot_be_written_any_more_ends_and_says_why(tmp_path):
         for attempt in unsent:
             assert attempt["status"] is None and "no request was made" in attempt["detail"] and "X-Source" in attempt["detail"]
         assert not api.get(f"/v1/webhooks/{made['id']}").expect(200).json["disabled"]
+
+
+# ---- a dialect that brings a template and a form ----
+
+def test_the_example_with_a_template():
+    folder = ROOT / "examples" / "dialects"
+    for file in folder.glob("*.yaml"):
+        dialect("check", file)
+        assert dialect("vectors", file.with_suffix(".json"), "--dialects", folder)[0].endswith("1 passed, 0 failed\n")
+
+
+def test_it_is_sent_and_shown_so(server, receiver):
+    api = server(flags=["--dialects", str(ROOT / "examples" / "dialects")]).api
+    api.put("/v1/tenants/acme", {"name": "Acme", "dialect": "chat"}).expect(201)
+    acme, target = api.as_tenant("acme"), receiver()
+    for more, body in (({}, b"text=order+17+is+PAID&event%5Btype%5D=order.changed&event%5Bid%5D=own-1"),
+                       ({"template": {"n": {"$": "$.data.order"}}}, b"n=17"), ({"body_format": "form", "method": "POST"}, None)):
+        made = acme.post("/v1/webhooks", {"url": target.url(), "events": ["order.changed"], **more}).expect(201).json
+        event = acme.post("/v1/events", {"type": "order.changed", "id": f"own-{len(target.requests) + 1}",
+                                         "data": {"order": 17, "status": "paid"}}).expect(202).json["id"]
+        target.wait_for(int(event[4:]))
+        request = target.requests[-1]
+        body = body or b"text=order+17+is+PAID&event%5Btype%5D=order.changed&event%5Bid%5D=own-3"
+        assert request.body == body and request.header("Content-Type") == "application/x-www-form-urlencoded"
+        assert request.method == more.get("method", "PUT")
+        settled(acme, int(event[4:]))
+        row = acme.get(f"/v1/deliveries?event={event}").expect(200).json["data"][0]
+        sent = acme.get(f"/v1/deliveries/{row['id']}").expect(200).json["attempts"][0]["request"]
+        assert sent["body"] == body.decode() and sent["headers"]["Content-Type"] == "application/x-www-form-urlencoded"
+        acme.delete(f"/v1/webhooks/{made['id']}").expect(204)

@@ -135,7 +135,7 @@ enum th_error th_engine_show_request(struct th_engine *e, const struct th_tenant
     if (!error)
         error = spec.payload.n ? from_template(e, t->dialect, spec.payload, &then_row, body)
                                : th_dialect_body(t->dialect, &r, body, &shared);
-    if (!error && spec.form)
+    if (!error && th_payload_wants_form(t->dialect, spec.form, spec.payload.n != 0))
         error = th_payload_form(t->dialect, body);
     if (!error)
         error = th_dialect_head(t->dialect, &r, th_buf_view(body), head, NULL, true);

@@ -310,38 +310,17 @@ void th_filters_free(struct th_tenant *t)
 
 /* ---- the event as filters see it ---- */
 
-static void member(struct th_jw *w, struct th_span name, struct th_span value)
-{
-    if (!value.n)
-        return;
-    th_jw_key(w, name);
-    th_jw_string(w, value);
-}
-
-static void write_event(struct th_buf *out, const struct th_publish_event *ev, struct th_wall time)
-{
-    struct th_jw w = th_jw(out);
-
-    th_jw_array(&w);
-    th_jw_object(&w);
-    member(&w, TH_LIT("type"), ev->type);
-    member(&w, TH_LIT("id"), ev->external_id);
-    th_jw_key(&w, TH_LIT("time"));
-    th_jw_raw(&w, TH_LIT("\""));
-    th_wall_format(out, time, TH_RFC3339_MILLIS);
-    th_buf_char(out, '"');
-    member(&w, TH_LIT("resource_type"), ev->resource_type);
-    member(&w, TH_LIT("resource_id"), ev->resource_id);
-    th_jw_key(&w, TH_LIT("data"));
-    th_jw_raw(&w, ev->data);
-    th_jw_end_object(&w);
-    th_jw_end_array(&w);
-}
-
 bool th_filter_read(struct th_filter_event *of, const struct th_publish_event *ev, struct th_wall time)
 {
+    const struct th_document doc = {.type = ev->type,
+                                    .id = ev->external_id,
+                                    .time = time,
+                                    .resource_type = ev->resource_type,
+                                    .resource_id = ev->resource_id,
+                                    .data = ev->data};
+
     th_buf_reset(&of->text);
-    write_event(&of->text, ev, time);
+    th_document_write(&doc, &of->text);
     return !of->text.failed && !th_tape_read(&of->tape, th_buf_view(&of->text));
 }
 

@@ -1,6 +1,7 @@
 /* Filters and channels of endpoints, and the index of a tenant's filters. Shared by the files of engine/ only. One engine's. */
 #ifndef TH_ENGINE_FILTERS_H
 #define TH_ENGINE_FILTERS_H
+#include "core/jsonpath/document.h"
 #include "engine/engine.h"
 
 struct th_ep;
@@ -16,8 +17,8 @@ void th_filters_free(struct th_tenant *t);
 
 /* ---- the event as filters see it: [{type, id, time, resource_type, resource_id, data}] ---- */
 
-#define TH_FILTER_ROOT 0  /* nodes of its tape: the list, */
-#define TH_FILTER_EVENT 1 /* and the event in it */
+#define TH_FILTER_ROOT TH_DOCUMENT_ROOT
+#define TH_FILTER_EVENT TH_DOCUMENT_EVENT
 
 /** An event as filters see it; one at a time, used again for the next. */
 struct th_filter_event {
@@ -49,6 +50,13 @@ TH_MUST_USE enum th_error th_payload_body(struct th_engine *e, const struct th_d
                                           struct th_wall time, struct th_buf *body);
 
 /** A body that is JSON as a form. TH_TOO_LARGE: more than the dialect's bodies may have. TH_NOMEM. */
+/* Whether a body has still to be made a form: the endpoint wants one, or the dialect, which makes the forms of its own bodies itself. */
+static inline bool th_payload_wants_form(const struct th_dialect *d, bool endpoint_form, bool own_template)
+{
+    bool dialect_form = th_dialect_values(d)->form;
+
+    return own_template ? endpoint_form || dialect_form : endpoint_form && !dialect_form;
+}
 TH_MUST_USE enum th_error th_payload_form(const struct th_dialect *d, struct th_buf *body);
 
 /* ---- the verdict of an endpoint's filter ---- */

@@ -184,7 +184,7 @@ static enum th_error render(struct th_attempt *a, struct th_span *body)
         a->held = a->body.cap;
         e->pinned_bytes += a->held;
     }
-    if (a->run->spec.form) {
+    if (th_payload_wants_form(d, a->run->spec.form, a->run->payload)) {
         error = render_form(a, d, body);
         if (error)
             return error;
