@@ -75,6 +75,8 @@
       TH_HELP_ATTEMPTS)                                                                                      \
     X(ATTEMPTS_TOKEN, "tenterhook_attempts_total", "{outcome=\"token_error\"}", TH_HELP_ATTEMPTS)
 
+#define TH_HELP_SUNSET                                                                                       \
+    "Event types of endpoints that get a version whose sunset is within 30 days, or has come."
 #define TH_GAUGES(X)                                                                                         \
     X(DELIVERIES_PENDING, "tenterhook_deliveries_pending", "",                                               \
       "Unfinished deliveries in the store, those of paused and disabled endpoints included.")                \
@@ -86,6 +88,8 @@
     X(ENDPOINTS_ACTIVE, "tenterhook_endpoints", "{state=\"active\"}", TH_HELP_ENDPOINTS)                     \
     X(ENDPOINTS_PAUSED, "tenterhook_endpoints", "{state=\"paused\"}", TH_HELP_ENDPOINTS)                     \
     X(ENDPOINTS_OFF, "tenterhook_endpoints", "{state=\"disabled\"}", TH_HELP_ENDPOINTS)                      \
+    X(SUNSET_NEAR, "tenterhook_endpoints_version_ending", "{state=\"near\"}", TH_HELP_SUNSET)                \
+    X(SUNSET_PAST, "tenterhook_endpoints_version_ending", "{state=\"past\"}", TH_HELP_SUNSET)                \
     X(BREAKERS_OPEN, "tenterhook_endpoints_breaker_open", "",                                                \
       "Endpoints whose breaker is open: nobody answers there.")                                              \
     X(TENANTS, "tenterhook_tenants", "", "Tenants.")                                                         \

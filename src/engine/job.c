@@ -10,6 +10,7 @@
 #include "engine/control/replay.h"
 #include "engine/control/retention.h"
 #include "engine/control/rewrap.h"
+#include "engine/control/sunset.h"
 #include "engine/control/trim.h"
 #include "engine/mail.h"
 #include "engine/settings/settings.h"
@@ -71,6 +72,7 @@ static const struct th_job jobs[TH_JOBS] = {
     [TH_JOB_CANCEL]    = {th_cancel_wanted, th_cancel_begin, 0},
     [TH_JOB_RETENTION] = {th_retention_wanted, th_retention_begin, HOME},
     [TH_JOB_TRIM]      = {th_trim_wanted, th_trim_begin, HOME},
+    [TH_JOB_SUNSET]    = {th_sunset_wanted, th_sunset_begin, HOME},
     [TH_JOB_TELL]      = {th_probe_tell_wanted, th_probe_tell, STOPPING},
     [TH_JOB_PROBE]     = {th_probe_wanted, th_probe_begin, STOPPING},
 };

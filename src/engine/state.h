@@ -124,6 +124,16 @@ struct th_engine {
 
     struct th_list replays;          /* newest first: struct replay_job */
     struct th_list replays_starting; /* not recorded yet */
+    struct th_sunset {               /* sunset.c */
+        bool any;                    /* a catalogue has a version with a sunset */
+        bool changed;                /* such a type has been changed since the last pass */
+        bool running;
+        enum { TH_SUNSET_QUIET, TH_SUNSET_DAILY, TH_SUNSET_CHANGED } telling;
+        int64_t next_ms; /* wall: when the next pass begins; 0: now, at the start or after a change */
+        uint64_t tenant; /* the last one that the pass has been through */
+        unsigned at;     /* endpoints of the next that it has looked at */
+        uint32_t near, past, told;
+    } sunset;
     unsigned replay_count;
     unsigned replay_places; /* number of jobs that have a place */
     bool replays_wait;      /* a job wants a place */

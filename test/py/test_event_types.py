@@ -1,11 +1,12 @@
 """The catalogue of event types, from outside: what is checked when a type is put, what publishing does with data that does not fit, the
 versions of a type, and who still gets an old one."""
 import json
+import time
 
 import pytest
 
 from harness.command import tenterhook
-from harness.expect import pointers, problem, settled
+from harness.expect import eventually, pointers, problem, settled
 from harness.metrics import metrics
 
 SCHEMA = {"type": "object", "required": ["order", "amount"],
@@ -225,3 +226,42 @@ def test_the_command_line(server, tmp_path):
     assert run("put", "order.paid", "--archived", "maybe").status == 64
     assert "no endpoint" in run("usage", "order.paid").out
     assert run("put", "b", "--of", "default").status == 0 and run("delete", "b", "--of", "default", "--yes").status == 0
+
+
+def test_who_gets_a_version_that_ends_is_told(server, receiver):
+    """At once when the date is set, to the operator and to the tenant; the count in the metrics also after a start."""
+    def on(days):
+        return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + days * 86400))
+
+    def counts():
+        values = metrics(running.api)[0]
+        return [values.get(f'tenterhook_endpoints_version_ending{{state="{state}"}}') for state in ("near", "past")]
+    running = server()
+    api, alarms, own, target = running.api, receiver(), receiver(), receiver()
+    api.as_tenant("operator").post("/v1/webhooks", {"url": alarms.url(), "events": ["endpoint.version_ending"]}).expect(201)
+    api.post("/v1/webhooks", {"url": own.url(), "events": ["webhook.endpoint_version_ending"]}).expect(201)
+    pinned = api.post("/v1/webhooks", {"url": target.url(), "events": ["order.*"], "payload_version": "2025-01-01"}).expect(201).json
+    api.post("/v1/webhooks", {"url": target.url(), "events": ["order.*"]}).expect(201)
+    api.post("/v1/webhooks", {"url": target.url(), "events": ["other"], "payload_version": "2025-01-01"}).expect(201)
+
+    def put_sunset(days):
+        put(api, versions=[STEPS[0], {**STEPS[1], "sunset": on(days)}, STEPS[2]])
+    put_sunset(40)
+    eventually(lambda: counts() == [0, 0])
+    put_sunset(20)
+    data = json.loads(alarms.wait_for(1)[0].body)["data"]
+    assert {"endpoint": pinned["id"], "tenant": "default", "event_type": "order.paid", "version": "2025-01-01"}.items() <= data.items()
+    assert data["sunset"][:10] == on(20)[:10]
+    told = json.loads(own.wait_for(1)[0].body)
+    assert told["type"] == "webhook.endpoint_version_ending" and told["data"]["endpoint"] == pinned["id"] and "tenant" not in told["data"]
+    eventually(lambda: counts() == [1, 0])
+    put_sunset(-1)
+    eventually(lambda: counts() == [0, 1])
+    alarms.wait_for(2)
+    publish(api, NEW)
+    eventually(lambda: [json.loads(request.body)["data"] for request in target.requests if b'"order":17' in request.body])  # as before
+    running.stop()
+    running.start()
+    eventually(lambda: counts() == [0, 1])
+    eventually(lambda: "versions of event types that are ending" in running.text())
+    assert len(alarms.requests) == 2  # a start tells nobody again

@@ -7,6 +7,7 @@
 #include "engine/context.h"
 #include "engine/control/change.h"
 #include "engine/control/replica.h"
+#include "engine/control/sunset.h"
 #include "engine/settings/blob.h"
 #include "engine/settings/catalogue.h"
 #include "engine/settings/settings.h"
@@ -165,6 +166,7 @@ void th_change_end_type_put(struct change_impl *i)
         th_engine_store_error(i->e, TH_BUG);
         return;
     }
+    th_sunset_look(i->e, type, true);
     th_replica_type(i->e, i->tenant, type, false);
 }
 

@@ -12,6 +12,7 @@
 #include "engine/control/replay.h"
 #include "engine/control/rewrap.h"
 #include "engine/control/short_key.h"
+#include "engine/control/sunset.h"
 #include "engine/mail.h"
 #include "engine/settings/blob.h"
 #include "engine/settings/catalogue.h"
@@ -391,6 +392,8 @@ static void load_type(struct loading *l, const struct th_row *row)
         error = th_catalogue_put(t, type);
         if (error)
             th_event_type_unref(type);
+        else
+            th_sunset_look(l->e, type, false);
     }
     if (error)
         fail(l, error, "event type", no);

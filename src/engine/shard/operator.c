@@ -150,6 +150,24 @@ void th_operator_trouble(struct th_engine *e, const struct th_ep *ep, unsigned w
     }
 }
 
+void th_operator_sunset(struct th_engine *e, const struct th_ep *ep, const struct th_event_type *type,
+                        const struct th_type_version *v)
+{
+    struct th_buf data, version;
+    struct th_jw w;
+
+    th_buf_init(&version, 16);
+    th_version_write(v->version, &version);
+    for (int for_operator = 0; for_operator < 2 && !is_operator(ep->pub.tenant); for_operator++) {
+        w = begin_about(ep, for_operator, &data);
+        member(&w, "event_type", type->name);
+        member(&w, "version", th_buf_view(&version));
+        member_time(&w, "sunset", (struct th_wall){v->sunset});
+        tell_about(e, ep, "version_ending", for_operator, &w, &data);
+    }
+    th_buf_fini(&version);
+}
+
 void th_operator_dropped(struct th_engine *e, const struct th_ep *ep, uint64_t count)
 {
     struct th_buf data;

@@ -22,6 +22,9 @@ void th_operator_delivery_degraded(struct th_engine *e, const struct th_attempt 
 void th_operator_endpoint(struct th_engine *e, const struct th_ep *ep, const char *what, const char *reason);
 /** The same. what: one of TH_TROUBLE_*. */
 void th_operator_trouble(struct th_engine *e, const struct th_ep *ep, unsigned what);
+/* The endpoint gets this version of the type, whose sunset is near or has come. */
+void th_operator_sunset(struct th_engine *e, const struct th_ep *ep, const struct th_event_type *type,
+                        const struct th_type_version *v);
 void th_operator_limit(struct th_engine *e, const struct th_tenant *t, enum th_limit id, int64_t used,
                        int64_t allowed);
 void th_operator_dropped(struct th_engine *e, const struct th_ep *ep, uint64_t count);
