@@ -15,6 +15,8 @@
 #   make screenshots  pictures of every page of the dashboard, in both themes and three widths, in build/screenshots
 #   make install    PREFIX=/usr/local, DESTDIR= for packagers
 #   make bridge     tenterhook-bridge, which takes messages out of brokers (docs/bridge.md), in build/release
+#   make image      a container image without registry and shell, with SBOM and checksums, in build/image; runs test_image.py
+#   make chart      renders, lints and checks the Helm chart with Helm's and Kubernetes' own Go packages
 #   make deb        the Debian packages of the committed tree, in build/deb
 #   make help       this text
 
@@ -38,7 +40,7 @@ ifneq ($(origin CC),default)
 CMAKE_COMMON += -DCMAKE_C_COMPILER=$(CC)
 endif
 
-.PHONY: all build bridge build-test build-release-test build-bench run demo test tsan crash chaos cluster mutants bench pairs install format lint \
+.PHONY: all build bridge image chart build-test build-release-test build-bench run demo test tsan crash chaos cluster mutants bench pairs install format lint \
         screenshots check-layers check-fresh deb fuzz clean help
 
 all: build
@@ -128,6 +130,16 @@ lint:
 
 check-layers:
 	@tools/check-layers
+
+image: build
+	@tools/install-deps image
+	@packaging/image/build-image --binary $(RELEASE_DIR)/tenterhook --output build/image
+	@TENTERHOOK_IMAGE=$$(ls $(CURDIR)/build/image/*.tar) TENTERHOOK_BUILD=$(RELEASE_DIR) $(PYTHON) -m pytest -q test/py/test_image.py
+
+chart: build
+	@tools/install-deps chart
+	@mkdir -p build/chart && cd test/verifiers/go/chart && go build -o $(CURDIR)/build/chart/chart .
+	@TENTERHOOK_BUILD=$(RELEASE_DIR) $(PYTHON) -m pytest -q test/py/test_chart.py
 
 # Of the committed tree, into build/deb.
 deb:

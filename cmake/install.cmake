@@ -24,6 +24,7 @@ foreach(file tenterhook.service tenterhook.yaml)
   file(WRITE ${CMAKE_BINARY_DIR}/systemd/${file} "${text}")
 endforeach()
 install(FILES ${CMAKE_SOURCE_DIR}/packaging/prometheus/tenterhook.rules.yaml
+  ${CMAKE_SOURCE_DIR}/packaging/grafana/tenterhook.json
   DESTINATION ${CMAKE_INSTALL_DATADIR}/tenterhook COMPONENT server)
 install(FILES ${CMAKE_BINARY_DIR}/systemd/tenterhook.service DESTINATION lib/systemd/system COMPONENT server)
 install(CODE "

@@ -1,0 +1,109 @@
+"""The Helm chart, rendered and linted by Helm's own packages and read strictly by Kubernetes' own types (test/verifiers/go/chart). The first time
+that program takes minutes to compile: `make chart` does it, and without it these tests are skipped."""
+import os
+import pathlib
+import shutil
+import subprocess
+
+import pytest
+import yaml
+
+from harness.command import tenterhook
+from harness.server import ROOT
+
+CHART = ROOT / "packaging" / "helm" / "tenterhook"
+PROGRAM = os.environ.get("TENTERHOOK_CHART") or str(ROOT / "build" / "chart" / "chart")
+helm = pytest.mark.skipif(not os.path.exists(PROGRAM), reason=f"{PROGRAM} is not built (make chart)")
+
+SHARED = ["store.kind=postgres", "store.address=postgres://t@db:5432/t", "replicas=3", "secrets.storePassword=password"]
+EVERYTHING = SHARED + ["secrets.tracesHeaders=headers", "config.event_types.validate=refuse", "ingress.enabled=true", "ingress.host=hooks.example.com", "ingress.tlsSecret=tls",
+                       "serviceMonitor.enabled=true", "config.retention=7d", "config.traces.endpoint=http://collector:4318",
+                       "nodeSelector.disk=fast", "store.lease=20s"]
+
+
+def run(what, *values, chart=CHART):
+    return subprocess.run([PROGRAM, what, str(chart), *values], capture_output=True, text=True, timeout=60)
+
+
+def render(*values):
+    made = run("render", *values)
+    assert made.returncode == 0, made.stderr
+    return {f"{d['kind']}": d for d in yaml.safe_load_all(made.stdout) if d}
+
+
+@helm
+@pytest.mark.parametrize("values", [[], SHARED, EVERYTHING, SHARED + ["autoscaling.enabled=true"]])
+def test_it_is_linted_and_its_configuration_is_one(values, tmp_path):
+    linted = run("lint", *values)
+    assert linted.returncode == 0, linted.stdout
+    objects = render(*values)
+    (tmp_path / "c.yaml").write_text(objects["ConfigMap"]["data"]["tenterhook.yaml"])
+    (tmp_path / "password").write_text("secret")
+    checked = tenterhook("config", "check", "--config", str(tmp_path / "c.yaml"), env={"TENTERHOOK_STORE_PASSWORD_FILE": str(tmp_path / "password")})
+    assert checked.status == 0, checked.err
+
+
+@helm
+@pytest.mark.parametrize("values", [[], EVERYTHING])
+def test_the_pod_may_nothing_that_it_does_not_need(values):
+    objects = render(*values)
+    pod = (objects.get("Deployment") or objects["StatefulSet"])["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    assert pod["securityContext"]["runAsNonRoot"] and pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert container["securityContext"] == {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
+    assert pod["automountServiceAccountToken"] is False and {"startupProbe", "readinessProbe", "livenessProbe"} <= set(container)
+    # secrets are files of a Secret that exists, never values
+    assert all("value" in e and e["value"].startswith("/run/secrets/") for e in container["env"])
+    assert [v["secret"]["secretName"] for v in pod["volumes"] if "secret" in v] == ["tenterhook"]
+    blocked = objects["NetworkPolicy"]["spec"]["egress"][1]["to"][0]["ipBlock"]["except"]
+    assert "169.254.0.0/16" in blocked and "10.0.0.0/8" in blocked
+    assert pod["terminationGracePeriodSeconds"] > 30
+
+
+@helm
+def test_one_pod_with_sqlite_several_with_postgres():
+    one, several = render(), render(*EVERYTHING)
+    assert one["StatefulSet"]["spec"]["replicas"] == 1 and one["StatefulSet"]["spec"]["volumeClaimTemplates"]
+    assert "PodDisruptionBudget" not in one and "Deployment" not in one
+    assert several["Deployment"]["spec"]["replicas"] == 3 and several["PodDisruptionBudget"]["spec"]["maxUnavailable"] == 1
+    assert several["ServiceMonitor"]["spec"]["endpoints"][0]["path"] == "/metrics"
+    assert yaml.safe_load(several["ConfigMap"]["data"]["tenterhook.yaml"])["store"] == {
+        "address": "postgres://t@db:5432/t", "lease": "20s", "share": "on"}
+    scaled = render(*SHARED, "autoscaling.enabled=true")
+    assert "replicas" not in scaled["Deployment"]["spec"] and scaled["HorizontalPodAutoscaler"]["spec"]["maxReplicas"] == 6
+
+
+@helm
+@pytest.mark.parametrize("values,words", [(["replicas=2"], "postgres"), (["store.kind=mysql"], "sqlite or postgres"),
+                                          (["store.kind=postgres"], "store.address is missing"),
+                                          (["store.kind=postgres", "store.address=postgres://a:b@c/d"], "must not have a password")])
+def test_what_cannot_work_is_refused_with_the_reason(values, words):
+    made = run("render", *values)
+    assert made.returncode == 1 and words in made.stderr
+
+
+@helm
+def test_a_misspelt_field_is_found(tmp_path):
+    chart = tmp_path / "tenterhook"
+    shutil.copytree(CHART, chart)
+    helpers = pathlib.Path(chart / "templates" / "_helpers.tpl")
+    helpers.write_text(helpers.read_text().replace("runAsNonRoot", "runAsNonRoott"))
+    made = run("render", chart=chart)
+    assert made.returncode == 1 and "runAsNonRoott" in made.stderr
+
+
+def test_versions_agree():
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
+    version = tenterhook("version").out.split()[1]
+    assert chart["appVersion"] == chart["version"] == version
+    compose = yaml.safe_load((ROOT / "packaging" / "image" / "compose.yaml").read_text())
+    service = compose["services"]["tenterhook"]
+    assert service["image"] == f"tenterhook:{version}"
+    assert service["read_only"] and service["cap_drop"] == ["ALL"] and service["security_opt"] == ["no-new-privileges:true"]
+    assert re_version() == version
+
+
+def re_version():
+    """Of the newest entry of the changelog."""
+    line = next(line for line in (ROOT / "CHANGELOG.md").read_text().splitlines() if line.startswith("## "))
+    return line.split()[1]

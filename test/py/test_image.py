@@ -1,0 +1,94 @@
+"""The image that `make image` makes: what is in it, and that it runs as a container does, with a root that cannot be written and a user who may
+nothing. $TENTERHOOK_IMAGE names its tar; without it there is nothing to look at (it takes minutes to make)."""
+import hashlib
+import json
+import os
+import pathlib
+import subprocess
+import tarfile
+import time
+
+import pytest
+
+from harness.command import tenterhook
+from harness.postgres import free_port
+from harness.server import ROOT
+
+IMAGE = os.environ.get("TENTERHOOK_IMAGE")
+pytestmark = pytest.mark.skipif(not IMAGE, reason="TENTERHOOK_IMAGE names no image (make image)")
+
+
+@pytest.fixture(scope="module")
+def blobs():
+    with tarfile.open(IMAGE) as tar:
+        return {m.name: tar.extractfile(m).read() for m in tar.getmembers() if m.isfile()}
+
+
+@pytest.fixture(scope="module")
+def config(blobs):
+    (manifest,) = json.loads(blobs["manifest.json"])
+    return json.loads(blobs[manifest["Config"]])
+
+
+def test_it_is_an_oci_layout_whose_digests_hold(blobs, config):
+    for name, data in blobs.items():
+        if name.startswith("blobs/sha256/"):
+            assert hashlib.sha256(data).hexdigest() == name.rsplit("/", 1)[1]
+    (entry,) = json.loads(blobs["index.json"])["manifests"]
+    manifest = json.loads(blobs["blobs/" + entry["digest"].replace(":", "/")])
+    (layer,) = manifest["layers"]
+    assert layer["size"] <= 40 << 20, f"{layer['size']} bytes compressed"
+    assert config["config"]["User"] == "65534:65534"
+    assert config["config"]["Healthcheck"]["Test"] == ["CMD", "tenterhook", "doctor", "--ready"]
+    sums = pathlib.Path(IMAGE).with_name("SHA256SUMS").read_text().splitlines()
+    for line in sums:
+        digest, name = line.split()
+        assert hashlib.sha256(pathlib.Path(IMAGE).with_name(name).read_bytes()).hexdigest() == digest
+
+
+def test_its_parts_are_listed(blobs):
+    sbom = json.loads(pathlib.Path(str(IMAGE).replace(".tar", ".spdx.json")).read_text())
+    assert sbom["spdxVersion"] == "SPDX-2.3" and sbom["packages"][0]["name"] == "tenterhook"
+    names = {p["name"] for p in sbom["packages"]}
+    assert {"libc6", "libssl3", "ca-certificates"} <= names or {"libc6", "libssl3t64", "ca-certificates"} <= names, names
+    ids = {p["SPDXID"] for p in sbom["packages"]} | {"SPDXRef-DOCUMENT"}
+    assert all(r["spdxElementId"] in ids and r["relatedSpdxElement"] in ids for r in sbom["relationships"])
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="needs root for a root file system of its own")
+def test_it_starts_as_a_container_does(blobs, config, tmp_path):
+    (manifest,) = json.loads(blobs["manifest.json"])
+    root, data, port = tmp_path / "root", tmp_path / "data", free_port()
+    root.mkdir()
+    (tmp_path / "layer").write_bytes(blobs[manifest["Layers"][0]])
+    with tarfile.open(tmp_path / "layer") as tar:
+        tar.extractall(root, numeric_owner=True)
+    data.mkdir(mode=0o700)
+    os.chown(data, 65534, 65534)
+    assert not (root / "bin" / "sh").exists() and not (root / "usr" / "bin" / "apt").exists()
+    assert not [p for p in root.rglob("*") if p.is_file() and not p.is_symlink() and p.stat().st_mode & 0o6000]
+    command = [part.replace(":8420", f":{port}").replace("0.0.0.0", "127.0.0.1") for part in config["config"]["Entrypoint"]]
+    # its own mounts: the root read-only, the volume in /data; then its user, without any capability
+    launcher = ("import os, subprocess, sys\nroot, data = sys.argv[1:3]\n"
+                "for c in (['mount', '--make-rprivate', '/'], ['mount', '--bind', root, root], ['mount', '-o', 'remount,ro,bind', root],\n"
+                "          ['mount', '--bind', data, root + '/data']):\n    subprocess.run(c, check=True)\n"
+                "os.chroot(root); os.chdir('/'); os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
+                "os.execve('/usr/bin/tenterhook', sys.argv[3:], {'PATH': '/usr/bin', 'TENTERHOOK_ADMIN_KEY': 'k' * 32})\n")
+    begun = time.monotonic()
+    with open(tmp_path / "log", "wb") as log:
+        process = subprocess.Popen(["unshare", "-m", "/usr/bin/python3", "-c", launcher, str(root), str(data), *command], stdout=log, stderr=log)
+    try:
+        while tenterhook("doctor", "--ready", "--server", f"http://127.0.0.1:{port}").status:
+            assert process.poll() is None and time.monotonic() - begun < 30, (tmp_path / "log").read_text()
+            time.sleep(0.05)
+        print(f"started to ready: {time.monotonic() - begun:.2f} s")
+    finally:
+        process.terminate()
+        assert process.wait(30) == 0
+    assert (data / "secret.key").stat().st_uid == 65534
+
+
+def test_the_dockerfile_makes_the_same():
+    text = (ROOT / "packaging" / "image" / "Dockerfile").read_text()
+    builder = (ROOT / "packaging" / "image" / "build-image").read_text()
+    assert 'USER 65534:65534' in text and '"doctor", "--ready"' in text and "USER = 65534" in builder
