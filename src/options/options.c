@@ -377,9 +377,20 @@ static enum th_error key_from_file(struct reading *r, const char *file, const ch
     return TH_INVALID;
 }
 
+/* The part of an option's key in front of its full stop. */
+static bool is_group(struct th_span key)
+{
+    for (unsigned id = 0; id < TH_O_COUNT; id++) {
+        const char *name = th_options[id].key;
+
+        if (name && key.n && strncmp(name, key.p, key.n) == 0 && name[key.n] == '.')
+            return true;
+    }
+    return false;
+}
+
 static enum th_error from_tree(struct reading *r, const char *file, const struct th_node *root)
 {
-    static const char *const groups[] = {"log", "delivery", "limits", "store", "inbox", "tls"};
     char key[256];
 
     if (root->kind != TH_NODE_MAP) {
@@ -387,10 +398,8 @@ static enum th_error from_tree(struct reading *r, const char *file, const struct
         return TH_INVALID;
     }
     for (const struct th_node *n = root->first; n; n = n->next) {
-        bool group = false;
+        bool group = n->kind == TH_NODE_MAP && is_group(n->key);
         enum th_error error = TH_OK;
-        for (unsigned i = 0; i < sizeof groups / sizeof groups[0]; i++)
-            group = group || (th_span_is(n->key, groups[i]) && n->kind == TH_NODE_MAP);
         if (!group) {
             snprintf(key, sizeof key, "%.*s", (int)n->key.n, n->key.p);
             error = key_from_file(r, file, key, n);

@@ -375,7 +375,8 @@ def test_the_report_of_a_failure_names_the_delivery_though_no_request_was_made(s
 def test_rules_and_pages_name_metrics_that_exist(server):
     values, types = metrics(server().api)
     names = set(types) | {key.split("{")[0] for key in values}
-    for path in (ROOT / "packaging" / "prometheus" / "tenterhook.rules.yaml", ROOT / "docs" / "operating.md"):
+    for path in (ROOT / "packaging" / "prometheus" / "tenterhook.rules.yaml", ROOT / "docs" / "operating.md",
+                 ROOT / "packaging" / "grafana" / "tenterhook.json"):
         text = path.read_text()
         used = set(re.findall(r"\b(?:tenterhook|process)_\w+_(?:total|seconds|bytes|sum|count|bucket)\b|"
                               r"\btenterhook_(?:store|deliveries|endpoints|requests|tenants|http)\w*\b", text))

@@ -4,6 +4,7 @@ import time
 import pytest
 
 from harness import otlp
+from harness.command import tenterhook
 from harness.expect import eventually, problem, settled
 from harness.metrics import metrics
 from harness.receiver import Reply
@@ -244,6 +245,20 @@ def test_several_threads_and_a_restart_agree(server, collector, receiver):
     assert len(sent) == 20
     for out in by_name(spans, "deliver"):
         assert out["parent"] in sent and out["trace"] == sent[out["parent"]]["trace"]
+
+
+def test_the_file_has_these_options(tmp_path):
+    """Those of every group of options: which groups there are follows from the table."""
+    (tmp_path / "headers").write_text("x-team=blue\n")
+    (tmp_path / "c.yaml").write_text(f"traces:\n  endpoint: http://127.0.0.1:4318\n  ratio: 0.5\n  pass_on: \"on\"\n  headers_file: {tmp_path / 'headers'}\n"
+                                     "event_types:\n  validate: refuse\nlog:\n  level: warn\ntls: {}\n")
+    shown = tenterhook("config", "show", "--config", tmp_path / "c.yaml").expect(0).out
+    for words in (("traces.endpoint", "http://127.0.0.1:4318"), ("traces.ratio", "0.5"), ("traces.pass_on", "on"),
+                  ("event_types.validate", "refuse"), ("log.level", "warn")):
+        assert any(all(word in line for word in words) for line in shown.splitlines()), (words, shown)
+    assert "blue" not in shown
+    (tmp_path / "c.yaml").write_text("trace:\n  endpoint: http://127.0.0.1:4318\n")
+    assert 'unknown key "trace"' in tenterhook("config", "check", "--config", tmp_path / "c.yaml").expect(64).err
 
 
 @pytest.mark.parametrize("flags,env,words", [
