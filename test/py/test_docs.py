@@ -18,7 +18,7 @@ from harness.server import ROOT, Server, binary_path, clean_env
 
 RUN = ["README.md", "docs/quick-start.md", "docs/concepts.md", "docs/sending.md", "docs/security.md", "docs/api.md",
        "docs/troubleshooting.md", "docs/filters.md", "docs/ordering.md", "docs/reaching-endpoints.md", "docs/templates.md",
-       "docs/event-types.md", "docs/tracing.md"]
+       "docs/event-types.md", "docs/tracing.md", "docs/coming-from.md", "docs/security-review.md"]
 MACHINE = ["docs/operating.md", "docs/deployment.md"]  # with a machine's folders and systemd, see Machine
 RUN_ELSEWHERE = ["docs/cli.md", "docs/receiving.md"]  # by test_cli.py and test_library.py
 LINKED = sorted({"README.md", "CONTRIBUTING.md", "SECURITY.md", *RUN, *MACHINE, *(str(path.relative_to(ROOT)) for path in (ROOT / "docs").glob("*.md"))})
