@@ -347,6 +347,25 @@ def test_a_batch_that_is_cut_is_stored_once(postgres, behind, proxy, direction):
     assert told.get(202), told
 
 
+@pytest.mark.parametrize("share", ["off", "on"])
+def test_a_commit_behind_which_the_session_ends_is_one(postgres, proxy, node, receiver, share):
+    """The database is stopped when COMMIT has been executed: what it says then is an error, and yet everything is stored."""
+    name, got = another(postgres), receiver()
+    one = node(postgres.url(name, port=proxy.port), env={"TENTERHOOK_STORE_SHARE": share})
+    until(lambda: ask(one.at, "/readyz")[0] == 200)
+    subscribe(one.api, got)
+    for number in range(1, 9):
+        time.sleep(0.3)
+        proxy.ends_commit = True
+        assert ask(one.at, "/v1/events", "POST", {"type": "a.b", "data": {"number": number}})[0] == 202
+        until(lambda: not proxy.ends_commit, 20)
+        ready(one)
+    until(lambda: set(delivered(got)) == set(range(1, 9)))
+    rows = postgres.sql("SELECT count(*) FROM tenterhook.event", database=name)
+    assert rows == [["8"]], rows
+    assert one.text().count('"queue loaded"') == 1 and one.process.poll() is None
+
+
 def test_the_takeover_at_the_default_lease(database, node, receiver):
     """kill -9 of the one that works: another works after 13 seconds at most."""
     env = {"TENTERHOOK_STORE_LEASE": "10s"}

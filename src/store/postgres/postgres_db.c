@@ -126,6 +126,15 @@ static enum th_error error_of_state(struct pg_db *db, const char *state)
     return TH_RETRY; /* no memory, too many connections, serialization, deadlock, a timeout: nothing happened */
 }
 
+/** An error that ends the session says nothing about the transaction: one that stops the server may come when COMMIT has been executed, and
+ * even in place of its result. */
+static bool is_refusal(const PGresult *r)
+{
+    const char *severity = PQresultErrorField(r, PG_DIAG_SEVERITY_NONLOCALIZED);
+
+    return severity && strcmp(severity, "ERROR") == 0;
+}
+
 static void fail(struct pg_db *db, const PGresult *r)
 {
     const char *state = PQresultErrorField(r, PG_DIAG_SQLSTATE);
@@ -134,7 +143,7 @@ static void fail(struct pg_db *db, const PGresult *r)
         return;
     keep_message(db, PQresultErrorMessage(r));
     db->failed = error_of_state(db, state);
-    db->refused = true;
+    db->refused = is_refusal(r);
     if (PQstatus(db->conn) == CONNECTION_BAD)
         db->lost = true;
 }

@@ -7,6 +7,11 @@ import time
 from .postgres import free_port
 
 
+COMMITTED = b"C\0\0\0\x0bCOMMIT\0"  # CommandComplete
+_FIELDS = b"SFATAL\0VFATAL\0C57P01\0Mterminating connection due to administrator command\0\0"
+STOPPED = b"E" + (4 + len(_FIELDS)).to_bytes(4, "big") + _FIELDS  # ErrorResponse
+
+
 class Proxy:
     """Passes connections on to 127.0.0.1:target. Members may be set at any time; they hold for all connections."""
 
@@ -17,6 +22,7 @@ class Proxy:
         self.refuses = False   # new connections end at once
         self.passed = 0        # bytes towards the database
         self.came = 0          # connections that came, those that were refused included
+        self.ends_commit = False  # once: what follows the result of a commit is the end of the session, as when the server is stopped
         self._left, self._back = None, None
         self._pairs, self._lock, self._stop = set(), threading.Lock(), False
         self._listener = socket.create_server(("127.0.0.1", self.port), backlog=64)
@@ -94,6 +100,10 @@ class Proxy:
                         continue
                     if self.delay_s:
                         time.sleep(self.delay_s)
+                    if self.ends_commit and end is server and COMMITTED in data:
+                        self.ends_commit = False
+                        client.sendall(data[:data.index(COMMITTED) + len(COMMITTED)] + STOPPED)
+                        return
                     allowed = self._allowed(end is client, len(data))
                     if allowed:
                         ends[end].sendall(data[:allowed])
