@@ -98,10 +98,10 @@ BEGIN
       USING ERRCODE = 'invalid_parameter_value';
   END IF;
   FOR name, value IN SELECT e.key, e.value FROM jsonb_each(coalesce(options, '{}')) e LOOP
-    IF name NOT IN ('time', 'resource_type', 'resource_id', 'traceparent', 'channels', 'notify') THEN
+    IF name NOT IN ('time', 'resource_type', 'resource_id', 'traceparent', 'channels', 'deliver_at', 'expires_at', 'notify') THEN
       RAISE EXCEPTION 'tenterhook.publish: there is no option "%"', name
         USING ERRCODE = 'invalid_parameter_value',
-              HINT = 'the options are time, resource_type, resource_id, traceparent, channels and notify';
+              HINT = 'the options are time, resource_type, resource_id, traceparent, channels, deliver_at, expires_at and notify';
     END IF;
     CONTINUE WHEN value = 'null';
     IF (name = 'channels' AND jsonb_typeof(value) <> 'array') OR (name = 'notify' AND jsonb_typeof(value) <> 'boolean')
@@ -110,8 +110,9 @@ BEGIN
         CASE name WHEN 'channels' THEN 'an array of names' WHEN 'notify' THEN 'true or false' ELSE 'a text' END
         USING ERRCODE = 'invalid_parameter_value';
     END IF;
-    IF name = 'time' AND value #>> '{}' !~ '^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$' THEN
-      RAISE EXCEPTION 'tenterhook.publish: the option "time" must be an RFC 3339 time, such as 2026-04-02T08:00:00Z'
+    IF name IN ('time', 'deliver_at', 'expires_at')
+       AND value #>> '{}' !~ '^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$' THEN
+      RAISE EXCEPTION 'tenterhook.publish: the option "%" must be an RFC 3339 time, such as 2026-04-02T08:00:00Z', name
         USING ERRCODE = 'invalid_parameter_value';
     END IF;
     IF name = 'traceparent' AND value #>> '{}' !~ '^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$' THEN

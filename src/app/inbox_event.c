@@ -72,17 +72,28 @@ static enum th_error read_channels(struct th_json list, struct th_arena *mem, st
     return error;
 }
 
+static enum th_error read_time(const char *name, struct th_span text, int64_t *out, char why[TH_INBOX_REASON])
+{
+    struct th_wall at;
+
+    if (!th_wall_parse(text, &at))
+        return no(why, "the option %s must be an RFC 3339 time, such as 2026-04-02T08:00:00Z", name);
+    *out = at.ms;
+    return TH_OK;
+}
+
 static enum th_error read_option(struct th_json key, struct th_json v, struct th_arena *mem,
                                  struct th_publish_event *out, char why[TH_INBOX_REASON])
 {
     const struct {
         const char *name;
         struct th_span *to;
+        int64_t *time_ms; /* instead */
         size_t max;
-    } texts[] = {{"resource_type", &out->resource_type, 256},
-                 {"resource_id", &out->resource_id, 512},
-                 {"traceparent", &out->traceparent, 55},
-                 {"time", NULL, 64}};
+    } texts[] = {
+        {"resource_type", &out->resource_type, NULL, 256}, {"resource_id", &out->resource_id, NULL, 512},
+        {"traceparent", &out->traceparent, NULL, 55},      {"time", NULL, &out->time.ms, 64},
+        {"deliver_at", NULL, &out->deliver_at, 64},        {"expires_at", NULL, &out->expires_at, 64}};
     struct th_trace_parent trace;
     struct th_span text;
 
@@ -105,13 +116,9 @@ static enum th_error read_option(struct th_json key, struct th_json v, struct th
                       texts[i].max);
         if (texts[i].to == &out->traceparent && !th_traceparent_read(text, &trace))
             return no(why, "the option traceparent must have the form of W3C Trace Context");
-        if (texts[i].to) {
-            *texts[i].to = text;
-            return TH_OK;
-        }
-        if (!th_wall_parse(text, &out->time))
-            return no(why, "the option time must be an RFC 3339 time, such as 2026-04-02T08:00:00Z");
-        out->has_time = true;
+        if (texts[i].time_ms)
+            return read_time(texts[i].name, text, texts[i].time_ms, why);
+        *texts[i].to = text;
         return TH_OK;
     }
     return no(why, "there is no option %.*s", (int)(key.raw.n < 150 ? key.raw.n : 150), key.raw.p);

@@ -1,5 +1,6 @@
 """Publishing inside the application's own transaction: tenterhook.publish() in our own database and in another one, what becomes of
 each event, and what deaths do to it."""
+import datetime
 import itertools
 import json
 import pathlib
@@ -146,7 +147,19 @@ def test_options_reach_the_event(drained):
     event = one.api.get("/v1/events").expect(200).json["data"][0]
     assert event["time"].startswith("2026-04-02T06:00:00") and event["resource_type"] == "order" and event["resource_id"] == "42"
     assert event["channels"] == ["eu", "de"] and event["traceparent"] == trace
-    for options, words in (('{"nope": 1}', 'there is no option "nope"'), ('[]', "must be an object"), ('{"time": "now"}', "RFC 3339"),
+    app.run("SELECT tenterhook.publish('default', 'a.b', '{\"number\": 2}', options => '{\"deliver_at\": \"2099-01-01T00:00:00Z\","
+            " \"expires_at\": \"2099-01-02T00:00:00+01:00\"}')")
+    until(lambda: len(app.rejected()) == 1, 20)  # later than events are kept
+    assert "deliver_at" in app.rejected()[0][2]
+    soon = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=3)
+    app.run("SELECT tenterhook.publish('default', 'a.b', '{\"number\": 3}', options => '" + json.dumps({
+        "deliver_at": soon.isoformat(timespec="milliseconds"), "expires_at": "2099-01-02T00:00:00+01:00"}) + "')")
+    event = until(lambda: [row for row in one.api.get("/v1/events").json["data"] if "deliver_at" in row], 20)[0][0]
+    assert event["expires_at"].startswith("2099-01-01T23:00:00") and 3 not in numbers(got)
+    until(lambda: 3 in numbers(got), 20)
+    assert datetime.datetime.now(datetime.timezone.utc) >= soon
+    for options, words in (('{"nope": 1}', 'there is no option "nope"'), ('[]', "must be an object"), ('{"time": "now"}', "RFC 3339"), ('{"deliver_at": "now"}', '"deliver_at" must be an RFC 3339'),
+                           ('{"expires_at": 1}', "a text"),
                            ('{"channels": "eu"}', "array of names"), ('{"traceparent": "x"}', "Trace Context"),
                            ('{"resource_id": 1}', "a text"), ('{"notify": "yes"}', "true or false")):
         with pytest.raises(RuntimeError, match=re.escape(words)):
