@@ -8,6 +8,7 @@ told, what receivers got, what the log of one node says. A restart in order excu
 """
 import argparse
 import collections
+import json
 import pathlib
 import random
 import signal
@@ -116,7 +117,7 @@ class Receivers(crash.Receivers):
 class Chaos:
     def __init__(self, args, folder, database):
         self.args, self.folder, self.database, self.rng = args, folder, database, random.Random(args.seed)
-        self.excuses, self.done, self.takeovers, self.faults = [], collections.Counter(), [], []
+        self.excuses, self.done, self.takeovers, self.handovers, self.faults = [], collections.Counter(), [], [], []
         dialects = folder / "dialects"
         dialects.mkdir()
         crash.crash_dialect(dialects)
@@ -168,7 +169,11 @@ class Chaos:
         self.excuse(begun)
 
     def restart(self):
-        node = self.rng.choice(self.nodes)
+        node, begun = self.rng.choice(self.nodes), time.monotonic()
+        node.process.send_signal(signal.SIGTERM)
+        while self.owned_by(node) and time.monotonic() < begun + 60:
+            time.sleep(0.02)
+        self.handovers.append(time.monotonic() - begun)
         status = node.stop(60)
         if status != 0:
             self.faults.append(f"SIGTERM: exit status {status} of node {node.number}")
@@ -248,11 +253,45 @@ class Chaos:
             receivers.receiver.close()
         world = checker.World(publishers.sent, receivers.seen, self.excuses, crash.ROUTES, crash.DELAYS_S, rows, receivers.steps)
         self.faults += publishers.faults + checker.judge(world)
+        self.note(publishers, world)
         crash.report(publishers, self.excuses, world, time.monotonic() - begun)
-        times = sorted(self.takeovers)
-        print(f"faults: {dict(self.done)}; takeovers: {len(times)}" + (
-            f", median {times[len(times) // 2]:.1f} s, longest {times[-1]:.1f} s" if times else ""), flush=True)
+        print(f"faults: {dict(self.done)}; takeovers of dead nodes: {spread(self.takeovers)}; of nodes that stop: "
+              f"{spread(self.handovers)}", flush=True)
         return self.faults
+
+    def note(self, publishers, world):
+        """Adds a line with the figures of this run to the file of --results."""
+        if not self.args.results:
+            return
+        row = {"seed": self.args.seed, "cycles": sum(self.done.values()), "nodes": self.args.nodes, "lease_s": self.args.lease,
+               "kinds": dict(self.done), "acknowledged": sum(sent.acknowledged for sent in publishers.sent.values()),
+               "requests": len(world.seen), "ordered": len(world.steps),
+               "repeated": sum(len(group) - 1 for group in checker.by_delivery(world).values() if all(r.status == 200 for r in group)),
+               "takeovers_s": [round(took, 2) for took in self.takeovers],
+               "handovers_s": [round(took, 2) for took in self.handovers], "faults": self.faults}
+        with open(self.args.results, "a", encoding="utf-8") as out:
+            out.write(json.dumps(row) + "\n")
+
+
+def spread(times):
+    """Number, median, nine tenths and the longest."""
+    times = sorted(times)
+    return f"{len(times)}" + (f", median {times[len(times) // 2]:.2f} s, 90 % within {times[len(times) * 9 // 10]:.2f} s,"
+                              f" longest {times[-1]:.2f} s" if times else "")
+
+
+def add_up(path):
+    """Prints what the lines of a file of results say together, by length of the lease."""
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    for lease in sorted({row["lease_s"] for row in rows}):
+        some = [row for row in rows if row["lease_s"] == lease]
+        kinds = sum((collections.Counter(row["kinds"]) for row in some), collections.Counter())
+        total = {name: sum(row[name] for row in some) for name in ("cycles", "acknowledged", "requests", "ordered", "repeated")}
+        print(f"lease {lease} s: {len(some)} runs, {total['cycles']} cycles ({dict(kinds)}), {total['acknowledged']} events acknowledged, "
+              f"{total['requests']} requests, {total['ordered']} of them in order, {total['repeated']} repeated across a fault")
+        print(f"  takeovers of dead nodes: {spread([t for row in some for t in row['takeovers_s']])}")
+        print(f"  hand-overs of nodes that stop: {spread([t for row in some for t in row['handovers_s']])}")
+        print(f"  runs with faults: {[row['seed'] for row in some if row['faults']]}")
 
 
 def main():
@@ -265,8 +304,13 @@ def main():
     parser.add_argument("--rate", type=float, default=60, help="requests to publish a second")
     parser.add_argument("--shortest", type=float, default=0.3, help="seconds of load before a fault, at least")
     parser.add_argument("--longest", type=float, default=1.5, help="and at most")
+    parser.add_argument("--results", type=pathlib.Path, help="a file to which a line with the figures of the run is added")
+    parser.add_argument("--add-up", type=pathlib.Path, metavar="RESULTS", help="only print what such a file says")
     parser.add_argument("--verbose", action="store_true")
     args = parser.parse_args()
+    if args.add_up:
+        add_up(args.add_up)
+        return 0
     args.binary = binary_path(args.build)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     print(f"chaos: {args.nodes} nodes, {args.cycles} cycles, --seed {args.seed}", flush=True)
