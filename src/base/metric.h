@@ -48,6 +48,10 @@
     X(STORE_OPS, "tenterhook_store_operations_total", "", "Store write operations committed.")               \
     X(STORE_TAKEOVERS, "tenterhook_store_takeovers_total", "",                                               \
       "Times that this process took the store over from a node that had not renewed its lease.")             \
+    X(STORE_FENCED, "tenterhook_store_fenced_total", "",                                                     \
+      "How often another node has taken over from this one; goes on over restarts.")                         \
+    X(STORE_HUNG, "tenterhook_store_hung_sessions_total", "",                                                \
+      "Sessions of nodes that hung in a transaction, which this node has ended.")                            \
     X(STORE_LOST, "tenterhook_store_lost_commits_total", "",                                                 \
       "Commits that were acknowledged and that the database did not have any more after a failover.")        \
     X(STORE_FAILURES, "tenterhook_store_failures_total", "", "Store commits that failed.")                   \

@@ -299,6 +299,9 @@ def test_a_node_that_slept_has_nothing_to_say(cluster, receiver):
     time.sleep(LEASE_S)
     nodes[2].process.send_signal(signal.SIGCONT)
     until(lambda: "another node has taken over" in nodes[2].text(), 20)
+    until(lambda: ask(nodes[2].at, "/readyz")[0] == 200)
+    assert counted(nodes[2], "tenterhook_store_fenced_total") == 1
+    assert sum(counted(node, "tenterhook_store_takeovers_total") for node in nodes[:2]) == 1
     cluster.balanced(3)
     time.sleep(1)
     wanted = load.stop()
@@ -332,8 +335,27 @@ def test_a_node_that_hangs_holds_up_nobody(cluster, receiver, share):
         assert took < LEASE_S, took  # what is stored waits for no lease
         cluster.balanced(1, LEASE_S + 5)
     until(lambda: 2 in numbers(got))
+    assert counted(other, "tenterhook_store_hung_sessions_total") == 1
     hung.process.send_signal(signal.SIGCONT)
     until(lambda: "another node has taken over" in hung.text())
+
+
+def test_the_takeover_at_the_default_lease(cluster, receiver):
+    """At most 13 s from the death of a node until another one delivers to its endpoints: a lease of 10 s, and what is done after it."""
+    got = receiver()
+    env = {"TENTERHOOK_STORE_LEASE": "10s"}
+    one, two = cluster.add(env=env), cluster.add(env=env)
+    cluster.balanced(2)
+    subscribe(two.api, got, 8)
+    time.sleep(1)
+    one.kill()
+    died = time.monotonic()
+    publish(two.api, 1).expect(202)
+    until(lambda: len(numbers(got)) == 8, 20)
+    took = time.monotonic() - died
+    assert took < 13, took
+    metrics = two.api.get("/metrics").body.decode()
+    assert "tenterhook_store_takeovers_total 1" in metrics
 
 
 def test_a_rolling_restart_repeats_nothing(cluster, receiver):
@@ -472,6 +494,10 @@ def test_a_stop_hands_over_at_once(cluster, receiver):
     until(lambda: numbers(hangs) == [0, 1], 10)
     time.sleep(1)
     assert numbers(hangs) == [0, 1] and collections.Counter(numbers(got)) == {0: 6, 1: 6}
+
+
+def counted(node, name):
+    return int(re.search(rf"^{name} (\d+)", ask(node.at, "/metrics")[1].body.decode(), re.M)[1])
 
 
 def metrics_of(node):

@@ -389,7 +389,7 @@ static enum th_error follow(struct pg_store *s, struct th_follow *op)
         error = pg_db_connect(&h->db);
     if (error)
         return error;
-    pg_hung_look(&h->hung, &h->db, s->lease.ttl_ms);
+    pg_hung_look(&h->hung, &h->db, s->lease.ttl_ms, s->base.metrics);
     publish(s, seen);
     op->upto = seen;
     give_slots(h, op);

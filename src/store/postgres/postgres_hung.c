@@ -29,7 +29,7 @@ static int64_t seen_before(const struct pg_hung *h, int pid, const char *since)
     return 0;
 }
 
-static void end_session(struct pg_db *db, const char *pid, const char *since)
+static bool end_session(struct pg_db *db, const char *pid, const char *since)
 {
     const char *values[] = {pid, since};
     PGresult *r = pg_db_query(db,
@@ -37,13 +37,16 @@ static void end_session(struct pg_db *db, const char *pid, const char *since)
                               "AND w.query_start=$2::timestamptz",
                               2, values);
 
-    if (r && PQntuples(r))
+    bool ended = r && PQntuples(r) && PQgetvalue(r, 0, 0)[0] == 't';
+
+    if (ended)
         th_log(TH_LOG_WARN, "a node hangs in a transaction: its session in the database is ended",
                TH_KC("pid", pid), TH_KC("since", since));
     PQclear(r);
+    return ended;
 }
 
-void pg_hung_look(struct pg_hung *h, struct pg_db *db, unsigned lease_ms)
+void pg_hung_look(struct pg_hung *h, struct pg_db *db, unsigned lease_ms, struct th_metrics *metrics)
 {
     int64_t now_us = pg_lease_now_us(), long_us = (int64_t)lease_ms * 300;
     struct pg_hung seen = {.look_at_us = now_us + long_us / 3};
@@ -56,8 +59,8 @@ void pg_hung_look(struct pg_hung *h, struct pg_db *db, unsigned lease_ms)
         const char *pid = PQgetvalue(r, i, 0), *since = PQgetvalue(r, i, 1);
         int64_t first_us = seen_before(h, atoi(pid), since);
 
-        if (first_us && now_us - first_us >= long_us)
-            end_session(db, pid, since);
+        if (first_us && now_us - first_us >= long_us && end_session(db, pid, since) && metrics)
+            th_count(metrics, TH_C_STORE_HUNG, 1);
         seen.one[seen.count].pid = atoi(pid);
         seen.one[seen.count].seen_us = first_us ? first_us : now_us;
         snprintf(seen.one[seen.count++].since, sizeof seen.one[0].since, "%s", since);

@@ -1,6 +1,7 @@
 /* Sessions of nodes that hang inside a transaction. */
 #ifndef TH_STORE_POSTGRES_HUNG_H
 #define TH_STORE_POSTGRES_HUNG_H
+#include "base/metric.h"
 #include "store/postgres/postgres_db.h"
 
 #define PG_HUNG_MAX 16
@@ -17,6 +18,6 @@ struct pg_hung {
 };
 
 /** Ends sessions of this program, of whatever node, that have done nothing for three tenths of the lease with a transaction open. To be
- * called often, outside of a transaction; looks from time to time. Failures are left to the next look. */
-void pg_hung_look(struct pg_hung *h, struct pg_db *db, unsigned lease_ms);
+ * called often, outside of a transaction; looks from time to time. Failures are left to the next look. metrics may be NULL. */
+void pg_hung_look(struct pg_hung *h, struct pg_db *db, unsigned lease_ms, struct th_metrics *metrics);
 #endif

@@ -55,18 +55,19 @@ enum th_error pg_lease_register(struct pg_db *db, struct pg_lease *l)
                "DELETE FROM " S "node n WHERE n.until < clock_timestamp() - interval '1 day' AND n.id NOT IN"
                " (SELECT node FROM " S "slot WHERE node IS NOT NULL)",
                0, NULL);
-    r = pg_db_query(db,
-                    "INSERT INTO " S
-                    "node(id,instance,epoch,seq,until,since,addr,version,share,works) SELECT "
-                    "coalesce(max(id),0)+1,$1,1,0," UNTIL(
-                        "$4") ",clock_timestamp(),$2,$3,$5::bool,false FROM " S
-                              "node ON CONFLICT(instance) DO UPDATE SET epoch=node.epoch+1,"
-                              "seq=0,until=" UNTIL(
-                                  "$4") ",addr=$2,version=$3,share=$5::bool,works=false RETURNING id,epoch",
-                    5, values);
+    r = pg_db_query(
+        db,
+        "INSERT INTO " S "node(id,instance,epoch,seq,until,since,addr,version,share,works) SELECT "
+        "coalesce(max(id),0)+1,$1,1,0," UNTIL(
+            "$4") ",clock_timestamp(),$2,$3,$5::bool,false FROM " S
+                  "node ON CONFLICT(instance) DO UPDATE SET epoch=node.epoch+1,"
+                  "seq=0,until=" UNTIL(
+                      "$4") ",addr=$2,version=$3,share=$5::bool,works=false RETURNING id,epoch,fenced",
+        5, values);
     if (r) {
         l->node = (int)number_at(r, 0);
         l->epoch = number_at(r, 1);
+        l->fenced = number_at(r, 2);
         l->seq = l->acknowledged = 0;
     }
     PQclear(r);
@@ -86,9 +87,10 @@ static bool is_free(struct pg_db *db, struct pg_lease *l, struct pg_holder *hold
     if (holder->left_ms > 0)
         return false;
     /* waits for a batch of that node that is executing; where that one has renewed the lease, no row fits any more */
-    r = pg_db_query(
-        db, "UPDATE " S "node SET epoch=epoch+1 WHERE id=$1::int2 AND until < clock_timestamp() RETURNING id",
-        1, values);
+    r = pg_db_query(db,
+                    "UPDATE " S "node SET epoch=epoch+1, fenced=fenced+1 WHERE id=$1::int2 AND until < "
+                    "clock_timestamp() RETURNING id",
+                    1, values);
     taken = r && PQntuples(r) == 1;
     PQclear(r);
     l->took_over = l->took_over || taken;

@@ -13,6 +13,7 @@ struct pg_lease {
     int node;             /* 0: not registered */
     bool took_over;       /* from a node that had not renewed its lease */
     int64_t epoch, seq;   /* seq: of the newest batch that was sent */
+    int64_t fenced;       /* how often others have taken over from this node, as it was when it registered */
     int64_t acknowledged; /* number of the newest batch that is known to be committed */
     int64_t sent_us;      /* when the renewal under way was sent */
     _Atomic int64_t

@@ -92,11 +92,14 @@ static const char sharing[] =
 /* When a slot was last taken from a node that had not given it up. */
 static const char fencing[] = "ALTER TABLE " S "slot ADD COLUMN fenced timestamptz;";
 
+/* How often others have taken over from a node. */
+static const char counting[] = "ALTER TABLE " S "node ADD COLUMN fenced int8 NOT NULL DEFAULT 0;";
+
 /* What a step does, and the earliest form whose program may go on beside it. */
 static const struct {
     const char *sql;
     int oldest;
-} steps[] = {{first, 1}, {checked, 1}, {sharing, 1}, {fencing, 1}};
+} steps[] = {{first, 1}, {checked, 1}, {sharing, 1}, {fencing, 1}, {counting, 1}};
 #define STEPS ((int)(sizeof steps / sizeof *steps))
 
 static bool run(PGconn *c, const char *sql, char *why, size_t why_size)

@@ -282,11 +282,12 @@ static void bury(struct pg_store *s, int id)
     if (pg_db_begin(&s->db, "BEGIN") != TH_OK)
         return;
     /* waits for a batch of that node that is executing; where that one has renewed the lease, no row fits any more */
-    r = pg_db_query(&s->db,
-                    "UPDATE " S
-                    "node SET epoch=epoch+1, works=false WHERE id=$1::int2 AND until < clock_timestamp()"
-                    " RETURNING id",
-                    1, values);
+    r = pg_db_query(
+        &s->db,
+        "UPDATE " S
+        "node SET epoch=epoch+1, works=false, fenced=fenced+1 WHERE id=$1::int2 AND until < clock_timestamp()"
+        " RETURNING id",
+        1, values);
     dead = r && PQntuples(r) == 1;
     PQclear(r);
     if (dead)
@@ -519,11 +520,12 @@ enum th_error pg_share_join(struct pg_db *db, struct pg_lease *l, struct pg_hold
             snprintf(holder->address, sizeof holder->address, "%s", PQgetvalue(r, i, 1));
             error = TH_CONFLICT;
         } else if (!lives && shares != l->share) {
-            PGresult *u =
-                pg_db_query(db,
-                            "UPDATE " S "node SET epoch=epoch+1, works=false WHERE id=$1::int2 AND until <"
-                            " clock_timestamp() RETURNING id",
-                            1, dead);
+            PGresult *u = pg_db_query(
+                db,
+                "UPDATE " S
+                "node SET epoch=epoch+1, works=false, fenced=fenced+1 WHERE id=$1::int2 AND until <"
+                " clock_timestamp() RETURNING id",
+                1, dead);
             error = u && PQntuples(u) == 1 ? TH_OK : TH_RETRY;
             PQclear(u);
             if (!error)

@@ -241,7 +241,7 @@ enum th_error th_store_postgres_take(struct th_store_waiting *w, char *why, size
     if (!error && !pg_lease_wait(&s->db, &s->lease))
         error = s->db.lost ? TH_RETRY : pg_lease_register(&s->db, &s->lease);
     if (!error) {
-        pg_hung_look(&w->hung, &s->db, s->lease.ttl_ms);
+        pg_hung_look(&w->hung, &s->db, s->lease.ttl_ms, s->base.metrics);
         error = pg_lease_take(&s->db, &s->lease, &holder);
     }
     if (error == TH_CONFLICT)
@@ -306,6 +306,7 @@ enum th_error th_store_postgres_open(struct th_store_waiting *w, struct th_store
         th_gauge_set(s->base.metrics, TH_G_STORE_READY, 1);
         th_gauge_set(s->base.metrics, TH_G_STORE_RENEWED, (int64_t)time(NULL));
         th_count(s->base.metrics, TH_C_STORE_TAKEOVERS, s->lease.took_over);
+        th_count(s->base.metrics, TH_C_STORE_FENCED, (uint64_t)s->lease.fenced);
         th_gauge_set(s->base.metrics, TH_G_DELIVERIES_PENDING, (int64_t)s->base.writer.next.queued);
     }
     *out = &s->base.base;
