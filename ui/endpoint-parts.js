@@ -55,10 +55,23 @@ export const OwnTls = ({ value, onChange, fault }) => html`<fieldset class="fiel
   ${[['certificate', w('Client certificate')], ['key', w('Its private key')], ['ca', w('Trust only these authorities')]].map(([m, label]) => html`<${Field} id=${'tls-' + m} label=${label}><textarea id=${'tls-' + m} class="mono" rows="2" spellcheck="false" value=${value?.[m] ?? ''} onInput=${(e) => onChange({ ...value, [m]: e.target.value })}></textarea></${Field}>`)}</div>
   ${fault && html`<p class="hint bad" role="alert">${fault}</p>`}</fieldset>`;
 
-/** Types of the catalogue in groups by their first name. */
-export const Picker = ({ dialect, chosen, onChange, fault }) => {
-  const [other, setOther] = useState('');
-  const types = (dialect?.catalogue?.types ?? []).map((t) => t.type), patterns = dialect?.endpoint?.prefixes;
+/** The types that may be chosen now: of the catalogues that hold for the tenant, for who may see them. */
+export async function catalogueOf(/** @type {string} */ tenant, /** @type {AbortSignal | undefined} */ signal) {
+  const read = (/** @type {string} */ path) => call('GET', path + '?limit=1000', { signal }).then((a) => a.data.data, () => []);
+  const [own, all] = await Promise.all([tenant ? read(`/v1/tenants/${encodeURIComponent(tenant)}/event-types`) : [], read('/v1/event-types')]);
+  return [...own, ...all.filter((t) => !own.some((o) => o.type === t.type))].filter((t) => !t.archived);
+}
+
+/** Types of the catalogue in groups: those that they were given, or their first names. */
+export const Picker = ({ dialect, tenant = '', chosen, onChange, fault }) => {
+  const [other, setOther] = useState(''), [more, setMore] = useState(/** @type {any[]} */ ([]));
+  useEffect(() => {
+    const stop = new AbortController();
+    if (!dialect?.catalogue?.closed) catalogueOf(tenant, stop.signal).then(setMore, () => {});
+    return () => stop.abort();
+  }, [tenant, dialect?.catalogue?.closed]);
+  const said = new Map(more.map((t) => [t.type, [t.description, t.deprecated ? w('deprecated') : ''].filter(Boolean).join(' · ')]));
+  const types = [...new Set([...(dialect?.catalogue?.types ?? []).map((t) => t.type), ...more.map((t) => t.type)])], patterns = dialect?.endpoint?.prefixes;
   const groups = new Map();
   for (const t of types) { const g = t.split('.')[0]; groups.set(g, [...(groups.get(g) ?? []), t]); }
   const known = new Set([...types, ...[...groups.keys()].map((g) => g + '.*')]);
@@ -66,7 +79,7 @@ export const Picker = ({ dialect, chosen, onChange, fault }) => {
   const add = () => { const t = other.trim().replace(/,$/, ''); if (t && !chosen.includes(t)) onChange([...chosen, t]); setOther(''); };
   const tick = (t, text) => html`<label class="tick"><input type="checkbox" checked=${chosen.includes(t)} onChange=${() => toggle(t)} /><span><span class="type">${t}</span>${text && html`<span class="sub">${text}</span>`}</span></label>`;
   return html`<fieldset class="field"><legend class="lab">${w('Events')} <small>${dialect?.endpoint?.empty_means_all ? w('none chosen: all, also types that come later') : w('at least one')}</small></legend>
-    ${types.length > 0 && html`<div class="events" tabindex="0" role="group" aria-label=${w('Catalogue of event types')}>${[...groups].map(([g, list]) => html`<p class="grp">${g}</p>${patterns && list.length > 1 && tick(g + '.*', w('all types that begin with {0}.', g))}${list.map((t) => tick(t, ''))}`)}</div>`}
+    ${types.length > 0 && html`<div class="events" tabindex="0" role="group" aria-label=${w('Catalogue of event types')}>${[...groups].map(([g, list]) => html`<p class="grp">${g}</p>${patterns && list.length > 1 && tick(g + '.*', w('all types that begin with {0}.', g))}${list.map((t) => tick(t, plain(said.get(t) ?? '')))}`)}</div>`}
     ${chosen.filter((t) => !known.has(t)).map((t) => html`<span class="chip">${plain(t)} <button type="button" class="linkish" aria-label=${w('Remove {0}', t)} onClick=${() => toggle(t)}>×</button></span> `)}
     ${!dialect?.catalogue?.closed && html`<div class="copyline sec"><input aria-label=${w('Another type or pattern')} class="mono bareinput" placeholder=${patterns ? 'invoice.paid, invoice.*' : 'invoice.paid'} value=${other} onInput=${(e) => setOther(e.target.value)} onKeyDown=${(e) => { if (e.key === 'Enter' || e.key === ',') { e.preventDefault(); add(); } }} onBlur=${add} /><button class="btn" type="button" onClick=${add}>${w('Add')}</button></div>`}
     ${fault && html`<p class="hint bad" role="alert">${fault}</p>`}</fieldset>`;

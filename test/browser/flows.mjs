@@ -409,7 +409,15 @@ const flows = {
     assert.equal(await page.getByRole('link', { name: 'Back to Tallyworks' }).getAttribute('href'), 'https://app.example.com/settings');
     await accessible(page, 'the portal');
     // add an endpoint, see its secret once, send a test
+    await page.getByRole('link', { name: 'Event types' }).click(); // the catalogue that the operator keeps
+    await page.getByRole('heading', { name: 'invoice.paid' }).waitFor();
+    assert.equal(await page.getByText('Paid in full').count(), 1);
+    assert.equal(await page.getByText('old.type').count(), 0); // archived
+    await page.getByText('Example', { exact: true }).click();
+    await page.getByText('"amount": 12.5').waitFor();
+    await page.getByRole('link', { name: 'Endpoints' }).first().click();
     await page.getByRole('link', { name: 'Add endpoint' }).click();
+    await page.getByRole('checkbox', { name: /invoice\.paid.*Paid in full/s }).waitFor();
     await page.getByLabel('URL').fill('nonsense://x');
     await page.getByRole('button', { name: 'Add endpoint' }).click();
     await page.locator('#url[aria-invalid=true]').waitFor();

@@ -365,6 +365,7 @@ class Customer:
         self.server = server(flags=["--portal-origin", ORIGIN, *flags])
         api = self.api = self.server.api
         api.put("/v1/tenants/acme", {"name": "Acme"}).expect(201)
+        api.put("/v1/event-types/evil.event", {"description": evil("type"), "example": {"note": evil("example")}, "schema": {"title": evil("schema")}}).expect(201)
         self.acme = api.as_tenant("acme")
         self.hook = self.acme.post("/v1/webhooks", {"url": self.target.url("/evil?x=%3Cscript%3E"), "description": evil("description") + "\u202etxt", "headers": {"X-Evil": evil("header")}}).expect(201).json["id"]
         self.paused = self.acme.post("/v1/webhooks", {"url": self.target.url("/paused"), "active": False}).expect(201).json["id"]
@@ -373,7 +374,7 @@ class Customer:
 
     def paths(self):
         return ["", "endpoints/new", f"endpoints/{self.hook}", f"endpoints/{self.hook}?view=verify", f"endpoints/{self.hook}?view=delete", f"endpoints/{self.hook}/edit", f"endpoints/{self.paused}",
-                "deliveries", "deliveries?status=failed", f"deliveries/{self.delivery}", "events", f"events/{self.event}", "nowhere", "endpoints/we_01HZZZZZZZZZZZZZZZZZZZZZZZ"]
+                "deliveries", "deliveries?status=failed", f"deliveries/{self.delivery}", "events", f"events/{self.event}", "types", "nowhere", "endpoints/we_01HZZZZZZZZZZZZZZZZZZZZZZZ"]
 
 
 def test_the_portal_in_a_browser(server, receiver):
@@ -384,6 +385,8 @@ def test_the_portal_in_a_browser(server, receiver):
     for tenant in ("acme", "globex"):
         running.api.put(f"/v1/tenants/{tenant}", {"name": tenant}).expect(201)
     running.api.as_tenant("globex").post("/v1/webhooks", {"url": target.url("/globex")}).expect(201)
+    running.api.put("/v1/event-types/invoice.paid", {"description": "Paid in full", "example": {"amount": 12.5}}).expect(201)
+    running.api.put("/v1/event-types/old.type", {"archived": True}).expect(201)
     look = link(running.api)
     links = {"manage": link(running.api, scopes=[MANAGE], theme={"name": "Tallyworks", "accent": "#ffee00", "lang": "en"}, return_url=ORIGIN + "/settings")["url"], "look": look["url"],
              "secrets": link(running.api, "globex", [SECRETS], theme={"lang": "de", "accent": "#7a2e6b", "mode": "dark"})["url"]}

@@ -17,6 +17,7 @@ const pages = [
   [/^deliveries\/[^/]+$/, 'deliveries', 'delivery'],
   [/^events$/, 'events', 'events'],
   [/^events\/[^/]+$/, 'events', 'event'],
+  [/^types$/, 'types', 'types'],
 ];
 
 const Frame = () => {
@@ -33,7 +34,7 @@ const Frame = () => {
   const logo = logoOf(theme), ready = page && page.module === module;
   return html`<main class="page" id="main" tabindex="-1">
     ${!framed && (logo || theme.name || me.return_url) && html`<div class="portal-top">${logo ? html`<img src=${logo} alt=${plain(theme.name || t('logo'))} />` : plain(theme.name)}${me.return_url && html`<a class="push" href=${me.return_url} rel="noreferrer">${theme.name ? t('back_to', { name: plain(theme.name) }) : t('back')}</a>`}</div>`}
-    <nav class="tabs" aria-label=${t('sections')}>${['endpoints', 'deliveries', 'events'].map((s) => html`<a href=${to(s === 'endpoints' ? '' : s)} aria-current=${section === s ? 'page' : null}>${t(s)}</a>`)}</nav>
+    <nav class="tabs" aria-label=${t('sections')}>${['endpoints', 'deliveries', 'events', 'types'].map((s) => html`<a href=${to(s === 'endpoints' ? '' : s)} aria-current=${section === s ? 'page' : null}>${t(s)}</a>`)}</nav>
     <div class="sec">${ready && page.Page ? html`<${page.Page} key=${route.path} route=${route} setTitle=${title} />` : ready ? html`<div class="mid"><h1>${t('not_loaded')}</h1></div>` : null}</div></main>`;
 };
 
