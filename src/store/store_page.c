@@ -149,9 +149,12 @@ static bool last_matches(struct st_pager *p, const struct th_delivery_row *d)
     return yes;
 }
 
-static bool find_delivery(struct st_pager *p, uint64_t no, struct th_delivery_row *d, uint64_t *event)
+/** likely_ended: it is looked for there first, which costs less when it is so. */
+static bool find_delivery(struct st_pager *p, uint64_t no, bool likely_ended, struct th_delivery_row *d,
+                          uint64_t *event)
 {
-    for (int ended = 0; ended < 2; ended++) {
+    for (int i = 0; i < 2; i++) {
+        bool ended = i ^ (int)likely_ended;
         struct st_stmt *st = p->r->st[ended ? ST_R_DELIVERY_ENDED : ST_R_DELIVERY_QUEUED];
         uint64_t lane;
 
@@ -190,7 +193,7 @@ static bool any_matches(struct st_pager *p)
         return true;
     for (uint32_t i = 0; i < p->event.deliveries && p->rc == ST_OK; i++) {
         (void)st_budget_spent(&p->budget); /* looked at as well; an event is judged whole */
-        if (find_delivery(p, p->event.first_delivery + i, &d, &event) && last_matches(p, &d))
+        if (find_delivery(p, p->event.first_delivery + i, false, &d, &event) && last_matches(p, &d))
             return true;
     }
     return false;
@@ -204,7 +207,7 @@ static bool event_is_test(struct st_pager *p)
 
     if (is_test(TH_LANE_FRESH, p->event.type))
         return true;
-    return p->event.deliveries == 1 && find_delivery(p, p->event.first_delivery, &d, &event) &&
+    return p->event.deliveries == 1 && find_delivery(p, p->event.first_delivery, false, &d, &event) &&
            d.lane == TH_LANE_TEST;
 }
 
@@ -225,6 +228,24 @@ static struct th_past_endpoint past_endpoint(struct st_pager *p, uint64_t no)
         st_reset(st);
     }
     return p->past;
+}
+
+/** The settings that an endpoint had at a revision. Rows of one endpoint mostly come together, and have one revision. */
+static struct th_span settings_at(struct st_pager *p, uint64_t endpoint, uint64_t rev)
+{
+    struct st_stmt *st = p->r->st[ST_R_REV];
+
+    if (p->rev_endpoint == endpoint && p->rev == rev)
+        return p->rev_settings;
+    p->rev_endpoint = endpoint;
+    p->rev = rev;
+    p->rev_settings = th_span("", 0);
+    st_u64(st, 2, rev);
+    if (st_source_look_up(p, st, endpoint)) {
+        p->rev_settings = copy(p, st_col(st, 0));
+        st_reset(st);
+    }
+    return p->rev_settings;
 }
 
 static struct th_event_row copy_event(struct st_pager *p)
@@ -275,22 +296,14 @@ static void give_delivery(struct st_pager *p, const struct th_delivery_row *d)
 static void give_attempt(struct st_pager *p, struct st_stmt *st, const struct th_delivery_row *d)
 {
     struct th_attempt_view *row = &p->op->rows.attempts[p->op->count];
-    struct st_stmt *rev = p->r->st[ST_R_REV];
 
-    *row = (struct th_attempt_view){.no = st_col_u64(st, 0),
-                                    .delivery = st_col_u64(st, 1),
-                                    .endpoint = st_col_u64(st, 2),
-                                    .of = *d,
-                                    .endpoint_settings = {"", 0}};
+    *row = (struct th_attempt_view){
+        .no = st_col_u64(st, 0), .delivery = st_col_u64(st, 1), .endpoint = st_col_u64(st, 2), .of = *d};
     copy_attempt(p, st, p->op->with_answers, &row->row);
     row->event = copy_event(p);
     row->test = row->event.test = is_test(d->lane, row->event.type);
     row->past = past_endpoint(p, row->endpoint);
-    st_u64(rev, 2, row->row.endpoint_rev);
-    if (st_source_look_up(p, rev, row->endpoint)) {
-        row->endpoint_settings = copy(p, st_col(rev, 0));
-        st_reset(rev);
-    }
+    row->endpoint_settings = settings_at(p, row->endpoint, row->row.endpoint_rev);
 }
 
 static bool has_all_bytes(const struct st_pager *p)
@@ -331,8 +344,9 @@ static void candidate(struct st_pager *p, uint64_t no, bool *more)
         op->rows.events[op->count] = copy_event(p);
         op->rows.events[op->count].test = test;
     } else if (op->kind == TH_PAGE_DELIVERIES) {
-        if (!find_delivery(p, no, &d, &event) || !delivery_matches(op, &d) || !event_matches(p, event) ||
-            !last_matches(p, &d) || (op->without_tests && is_test(d.lane, p->event.type)) || !wanted(p, more))
+        if (!find_delivery(p, no, false, &d, &event) || !delivery_matches(op, &d) ||
+            !event_matches(p, event) || !last_matches(p, &d) ||
+            (op->without_tests && is_test(d.lane, p->event.type)) || !wanted(p, more))
             return;
         give_delivery(p, &d);
     } else {
@@ -342,7 +356,8 @@ static void candidate(struct st_pager *p, uint64_t no, bool *more)
             return;
         give = (!op->endpoint || op->endpoint == st_col_u64(st, 2)) &&
                (!op->delivery || op->delivery == st_col_u64(st, 1)) && attempt_matches(op, st) &&
-               find_delivery(p, st_col_u64(st, 1), &d, &event) && event_matches(p, event) &&
+               find_delivery(p, st_col_u64(st, 1), (int)st_col_i64(st, 8) & ST_FLAG_OK, &d, &event) &&
+               event_matches(p, event) &&
                (!op->event || op->event == event || op->event == p->event.origin) &&
                !(op->without_tests && is_test(d.lane, p->event.type)) && wanted(p, more);
         if (give)
@@ -413,7 +428,7 @@ static void announce_deliveries(struct st_pager *p, const uint64_t *no, uint32_t
     for (uint32_t i = 0; i < n; i++)
         expect_delivery(p, no[i]);
     for (uint32_t i = 0; i < n; i++)
-        if (!find_delivery(p, no[i], &d[i], &event[i]))
+        if (!find_delivery(p, no[i], false, &d[i], &event[i]))
             d[i].last_attempt = event[i] = 0;
     for (uint32_t i = 0; i < n; i++) {
         expect(p->event_st, event[i]);

@@ -45,6 +45,8 @@ struct st_pager {
     uint64_t missing;          /* event that was looked for in vain */
     uint64_t past_no;          /* the endpoint to which `past` belongs; 0: none */
     struct th_past_endpoint past;
+    uint64_t rev_endpoint, rev; /* to which `rev_settings` belong; 0: none */
+    struct th_span rev_settings;
     uint64_t last; /* newest row that was handed out */
     int rc;
     enum th_error error;
