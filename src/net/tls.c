@@ -21,6 +21,7 @@
 #include "base/map.h"
 #include "net/tls_common.h"
 #include "net/tls_own.h"
+#include <dirent.h>
 #include <errno.h>
 #include <openssl/err.h>
 #include <stdio.h>
@@ -254,10 +255,34 @@ static bool configure(SSL_CTX *ssl)
            SSL_CTX_set_alpn_protos(ssl, alpn, sizeof alpn - 1) == 0;
 }
 
+/* Whether the system's folder has its authorities under the hashes of their names, as c_rehash and update-ca-certificates make them. */
+static bool has_hashed_authorities(void)
+{
+    const char *named = secure_getenv(X509_get_default_cert_dir_env());
+    DIR *folder = opendir(named ? named : X509_get_default_cert_dir());
+    const struct dirent *entry;
+    bool found = false;
+
+    while (folder && !found && (entry = readdir(folder)))
+        found = strspn(entry->d_name, "0123456789abcdef") == 8 && strcmp(entry->d_name + 8, ".0") == 0;
+    if (folder)
+        closedir(folder);
+    return found;
+}
+
+/* The system's. Where it can find one by name, each is read when a certificate needs it: all of them take a MiB of memory, and a third of
+ * the time of a start. */
+static bool trust_system(SSL_CTX *ssl)
+{
+    if (!secure_getenv(X509_get_default_cert_file_env()) && has_hashed_authorities())
+        return SSL_CTX_set_default_verify_dir(ssl);
+    return SSL_CTX_set_default_verify_paths(ssl);
+}
+
 /* False, with the reason, when they cannot be read. */
 static bool read_authorities(SSL_CTX *ssl, const char *ca_file, char *why, size_t why_size)
 {
-    if (!SSL_CTX_set_default_verify_paths(ssl)) {
+    if (!trust_system(ssl)) {
         snprintf(why, why_size, "cannot read the system's certificate authorities");
         return false;
     }

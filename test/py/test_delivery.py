@@ -5,6 +5,7 @@ import gzip
 import json
 import os
 import re
+import shutil
 import socket
 import ssl
 import statistics
@@ -505,6 +506,22 @@ def test_tls_is_always_verified(server, receiver, certificates, tls_receiver):
             assert row["status"] == "retrying" and attempt["outcome"] == "tls_error" and attempt["detail"], (name, attempt)
             assert targets[name].requests == []
     plain.close()
+
+
+@pytest.mark.parametrize("names", ("hashed", "file", "neither"))
+def test_authorities_of_the_system(server, tls_receiver, certificates, tmp_path, names):
+    """They are found in a folder with hashed names, or all in one file; what is in neither is not trusted."""
+    folder, target = tmp_path / "authorities", tls_receiver()
+    folder.mkdir()
+    shutil.copy(certificates.ca, folder / "ca.pem")
+    if names == "hashed":
+        subprocess.run(["openssl", "rehash", str(folder)], check=True)
+    running = server(env={"SSL_CERT_DIR": str(folder)} | ({"SSL_CERT_FILE": str(certificates.ca)} if names == "file" else {}))
+    made = register(running.api, target.url())
+    publish(running.api)
+    row = of_endpoint(running.api, made["id"])
+    assert row["status"] == ("retrying" if names == "neither" else "delivered"), row
+    assert len(target.requests) == (names != "neither")
 
 
 def test_an_expired_certificate_gets_nothing(server, certificates, receiver, tmp_path):

@@ -9,7 +9,7 @@ import threading
 from .client import Api
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
-OWN_VARIABLES = re.compile(r"TENTERHOOK_(?!BUILD|CORPORA)")
+OWN_VARIABLES = re.compile(r"TENTERHOOK_(?!BUILD|CORPORA)|SSL_CERT_")
 
 
 def binary_path(build=None):
