@@ -272,7 +272,7 @@ def test_log_lines_cannot_be_forged(server):
 def test_idle_memory_binary_and_start(server, tmp_path):
     running = server()
     time.sleep(0.3)
-    assert rss_kib(running.process) < 32 * 1024
+    assert rss_kib(running.process) < 17 * 1024  # 16.1 MiB with the libraries of Debian 12
     installed = tmp_path / "tenterhook"  # without debug information, which is most of what was built
     subprocess.run(["strip", "-o", installed, binary_path()], check=True)
     assert installed.stat().st_size < 3 * 1024 * 1024

@@ -160,10 +160,12 @@ enum th_error th_store_sqlite_open(const struct th_store_options *options, struc
     *out = NULL;
     if (why_size)
         why[0] = '\0';
-    /* each connection belongs to one thread; statistics would cost a lock per allocation. Refused,
-     * harmlessly, when SQLite is in use already. */
+    /* each connection belongs to one thread; statistics would cost a lock per allocation; and a cache takes memory for the pages that it
+     * has, not for the first twenty at once, which is a third of a MiB for each connection. Refused, harmlessly, when SQLite is in use
+     * already. */
     sqlite3_config(SQLITE_CONFIG_MULTITHREAD);
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+    sqlite3_config(SQLITE_CONFIG_PAGECACHE, NULL, 0, 0);
     s = th_calloc(1, sizeof *s);
     if (!s) {
         snprintf(why, why_size, "no memory");
