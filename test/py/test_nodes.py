@@ -525,6 +525,39 @@ def test_a_replay_outlives_its_node(cluster, receiver):
     until(lambda: all(row["state"] == "done" for node in left for row in node.api.get("/v1/replays").json["data"]), 30)
 
 
+def test_a_transaction_that_stays_open_costs_little(cluster, receiver):
+    """Somebody else's transaction keeps every row that is deleted meanwhile. What is looked up by number does not read them, and when it
+    has ended, they go."""
+    got, sent = receiver(), 0
+    one = cluster.add()
+    subscribe(one.api, got)
+
+    def take():
+        nonlocal sent
+        began, batches = time.monotonic(), 30
+        for _ in range(batches):
+            one.api.post("/v1/events/batch", [{"type": "a.b", "data": {"number": sent + i}} for i in range(100)]).expect(202)
+            sent += 100
+        until(lambda: len(numbers(got)) >= sent, 90)
+        return time.monotonic() - began
+
+    def dead():
+        return int(cluster.sql("SELECT coalesce(sum(n_dead_tup),0) FROM pg_stat_user_tables WHERE schemaname='tenterhook'")[0][0])
+
+    alone = take()
+    held = cluster.postgres.session("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM tenterhook.event;"
+                                    " SELECT pg_sleep(3600)", database=cluster.name)
+    until(lambda: cluster.sql("SELECT 1 FROM pg_stat_activity WHERE wait_event='PgSleep'"))
+    beside = [take() for _ in range(3)]
+    until(lambda: dead() > 3000, 20)  # it does keep them
+    assert beside[-1] < 3 * alone + 2, (alone, beside)
+    print(f"3,000 events alone {alone:.2f} s, beside it {[round(took, 2) for took in beside]} s; {dead()} dead rows")
+    cluster.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event='PgSleep'")
+    held.wait(20)
+    until(lambda: dead() < 1000, 90)
+    assert sorted(numbers(got)) == list(range(sent))
+
+
 def test_nodes_are_listed_with_their_slots(cluster):
     nodes = [cluster.add() for _ in range(3)]
     cluster.balanced(3)
