@@ -16,6 +16,7 @@
 #   make install    PREFIX=/usr/local, DESTDIR= for packagers
 #   make bridge     tenterhook-bridge, which takes messages out of brokers (docs/bridge.md), in build/release
 #   make image      a container image without registry and shell, with SBOM and checksums, in build/image; runs test_image.py
+#   make first      how long from a client's built package to its first verified delivery, in each language
 #   make chart      renders, lints and checks the Helm chart with Helm's and Kubernetes' own Go packages
 #   make deb        the Debian packages of the committed tree, in build/deb
 #   make help       this text
@@ -40,7 +41,7 @@ ifneq ($(origin CC),default)
 CMAKE_COMMON += -DCMAKE_C_COMPILER=$(CC)
 endif
 
-.PHONY: all build bridge image chart build-test build-release-test build-bench run demo test tsan crash chaos cluster mutants bench pairs install format lint \
+.PHONY: all build bridge image chart first build-test build-release-test build-bench run demo test tsan crash chaos cluster mutants bench pairs install format lint \
         screenshots check-layers check-fresh deb fuzz clean help
 
 all: build
@@ -140,6 +141,10 @@ chart: build
 	@tools/install-deps chart
 	@mkdir -p build/chart && cd test/verifiers/go/chart && go build -o $(CURDIR)/build/chart/chart .
 	@TENTERHOOK_BUILD=$(RELEASE_DIR) $(PYTHON) -m pytest -q test/py/test_chart.py
+
+first: build
+	@tools/install-deps test
+	@TENTERHOOK_FIRST=1 TENTERHOOK_BUILD=$(RELEASE_DIR) $(PYTHON) -m pytest -q -s test/py/test_first_delivery.py
 
 # Of the committed tree, into build/deb.
 deb:

@@ -68,7 +68,8 @@ static bool read_ratio(const char *text, uint32_t *out)
     return true;
 }
 
-uint32_t th_traces_ratio(const struct th_settings *c)
+/* Of 2^27 events so many are traced. */
+static uint32_t ratio_of(const struct th_settings *c)
 {
     uint32_t ratio = 0;
 
@@ -384,7 +385,7 @@ enum th_error th_traces_open(uv_loop_t *loop, const struct th_settings *c, struc
 
 struct th_tracer th_traces_tracer(struct th_traces *t, const struct th_settings *c)
 {
-    return t ? (struct th_tracer){.span = take, .ctx = t, .sampled_of_2_27 = th_traces_ratio(c)}
+    return t ? (struct th_tracer){.span = take, .ctx = t, .sampled_of_2_27 = ratio_of(c)}
              : (struct th_tracer){0};
 }
 

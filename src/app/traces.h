@@ -11,8 +11,6 @@ struct th_traces;
 
 /** Checks the options `traces.…`. TH_INVALID with the reason. */
 TH_MUST_USE enum th_error th_traces_check(const struct th_settings *c, char *why, size_t why_size);
-/** Of 2^27 events so many are traced. */
-uint32_t th_traces_ratio(const struct th_settings *c);
 /** *out is NULL when the options name no collector. Options, transport and resolver live longer. TH_NOMEM. */
 TH_MUST_USE enum th_error th_traces_open(uv_loop_t *loop, const struct th_settings *c,
                                          struct th_transport *transport, struct th_resolver *resolver,
