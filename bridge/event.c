@@ -174,7 +174,7 @@ bool br_event_make(const struct br_config *c, const struct br_source *source, vo
         } else {
             if (i == BR_M_TENANT)
                 m->tenant = text;
-            if (i == BR_M_TRACEPARENT && !th_traceparent_read(text, &trace))
+            if (i == BR_M_TRACEPARENT && !th_trace_parent_read(text, &trace))
                 continue; /* ignored, as its specification asks */
             th_jw_key(&w, th_str(names[i]));
             th_jw_string(&w, text);

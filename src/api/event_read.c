@@ -59,11 +59,11 @@ static bool keep_trace(struct th_api_req *r, struct th_span parent, struct th_sp
     struct th_buf kept;
     bool ok;
 
-    if (!th_traceparent_read(parent, &read))
+    if (!th_trace_parent_read(parent, &read))
         return true;
     th_buf_init(&kept, 1024);
-    th_traceparent_write(read.trace, read.span, read.flags, &kept);
-    if (th_tracestate_ok(state)) {
+    th_trace_parent_write(read.trace, read.span, read.flags, &kept);
+    if (th_trace_state_ok(state)) {
         th_buf_char(&kept, '\n');
         th_buf_span(&kept, state);
     }
@@ -77,11 +77,11 @@ static bool read_trace(struct th_api_req *r, struct th_span prefix, const struct
 {
     struct th_trace_parent ignored;
 
-    if (parent->text.n && !th_traceparent_read(parent->text, &ignored))
+    if (parent->text.n && !th_trace_parent_read(parent->text, &ignored))
         th_api_fault(r, th_api_fault_pointer(r, prefix, TH_LIT("traceparent")),
                      "must have the form of W3C Trace Context, such as "
                      "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
-    if (state->text.n && !th_tracestate_ok(state->text))
+    if (state->text.n && !th_trace_state_ok(state->text))
         th_api_fault(r, th_api_fault_pointer(r, prefix, TH_LIT("tracestate")), "must be visible ASCII");
     if (state->text.n && !parent->text.n)
         th_api_fault(r, th_api_fault_pointer(r, prefix, TH_LIT("tracestate")),

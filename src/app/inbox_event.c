@@ -114,7 +114,7 @@ static enum th_error read_option(struct th_json key, struct th_json v, struct th
         if (text.n > texts[i].max)
             return no(why, "the option %s has %zu bytes; at most %zu are allowed", texts[i].name, text.n,
                       texts[i].max);
-        if (texts[i].to == &out->traceparent && !th_traceparent_read(text, &trace))
+        if (texts[i].to == &out->traceparent && !th_trace_parent_read(text, &trace))
             return no(why, "the option traceparent must have the form of W3C Trace Context");
         if (texts[i].time_ms)
             return read_time(texts[i].name, text, texts[i].time_ms, why);

@@ -31,7 +31,7 @@ static bool is_zero(const uint8_t *p, size_t n)
     return all == 0;
 }
 
-bool th_traceparent_read(struct th_span text, struct th_trace_parent *out)
+bool th_trace_parent_read(struct th_span text, struct th_trace_parent *out)
 {
     uint8_t version;
 
@@ -48,7 +48,7 @@ bool th_traceparent_read(struct th_span text, struct th_trace_parent *out)
            !is_zero(out->trace, sizeof out->trace) && !is_zero(out->span, sizeof out->span);
 }
 
-bool th_tracestate_ok(struct th_span text)
+bool th_trace_state_ok(struct th_span text)
 {
     if (text.n == 0 || text.n > TH_TRACESTATE_MAX)
         return false;
@@ -68,7 +68,7 @@ static void hex(const uint8_t *p, size_t n, char **at)
     }
 }
 
-void th_traceparent_write(const uint8_t trace[16], const uint8_t span[8], unsigned flags, struct th_buf *out)
+void th_trace_parent_write(const uint8_t trace[16], const uint8_t span[8], unsigned flags, struct th_buf *out)
 {
     const uint8_t byte = (uint8_t)flags;
     char text[TH_TRACEPARENT_BYTES], *at = text;
@@ -86,7 +86,7 @@ void th_traceparent_write(const uint8_t trace[16], const uint8_t span[8], unsign
 
 bool th_trace_kept_read(struct th_span kept, struct th_trace_parent *out)
 {
-    if (!th_traceparent_read(th_trace_kept_parent(kept), out))
+    if (!th_trace_parent_read(th_trace_kept_parent(kept), out))
         return false;
     if (kept.n > TH_TRACEPARENT_BYTES + 1)
         out->state = th_span(kept.p + TH_TRACEPARENT_BYTES + 1, kept.n - TH_TRACEPARENT_BYTES - 1);

@@ -14,11 +14,12 @@ struct th_trace_parent {
 };
 
 /** Reads a traceparent of any version that can be read as version 00; `out->state` is empty then. Spans point into the text. */
-bool th_traceparent_read(struct th_span text, struct th_trace_parent *out);
+bool th_trace_parent_read(struct th_span text, struct th_trace_parent *out);
 /** True for a list of members that can be passed on as it is: at most 512 bytes of visible ASCII, spaces and tabs. */
-bool th_tracestate_ok(struct th_span text);
+bool th_trace_state_ok(struct th_span text);
 /** Appends a traceparent of version 00. */
-void th_traceparent_write(const uint8_t trace[16], const uint8_t span[8], unsigned flags, struct th_buf *out);
+void th_trace_parent_write(const uint8_t trace[16], const uint8_t span[8], unsigned flags,
+                           struct th_buf *out);
 /** An event keeps both as one text: the traceparent, and behind a line feed the tracestate, if there is one. */
 bool th_trace_kept_read(struct th_span kept, struct th_trace_parent *out);
 /** The traceparent alone of such a text. */

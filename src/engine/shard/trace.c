@@ -171,8 +171,8 @@ void th_trace_write(struct th_attempt *a)
         return;
     (void)find_place(a->e, &a->event->row, &at);
     th_buf_str(&a->head, "traceparent: ");
-    th_traceparent_write(a->trace.trace, a->trace.id, a->trace.sampled ? TH_TRACE_SAMPLED : at.flags,
-                         &a->head);
+    th_trace_parent_write(a->trace.trace, a->trace.id, a->trace.sampled ? TH_TRACE_SAMPLED : at.flags,
+                          &a->head);
     th_buf_str(&a->head, "\r\n");
     if (at.state.n && !(a->trace.sampled && a->trace.linked)) {
         th_buf_str(&a->head, "tracestate: ");
