@@ -42,6 +42,7 @@ union th_api_op {
     struct th_cancel_now cancel_now;
     struct th_retry_all retry_all;
     struct th_erase_event erase;
+    struct th_stats stats;
     struct {
         struct th_counts counts;
         struct th_look look;
@@ -129,7 +130,6 @@ struct th_api_req { /* all zeros, but for the first members, when the request be
     bool in_parts, part_waits, lost;    /* a part is sent; the next one waits for room; the client has gone */
     struct owner *owner;                /* owner.c */
     struct th_api_stream *stream;
-    struct th_api_stats *stats; /* stats.c */
     void (*owner_found)(struct th_api_req *r);
     uint64_t endpoint_no, page_number;
     struct th_idem idem;

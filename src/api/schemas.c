@@ -411,10 +411,11 @@ const struct th_api_schema th_api_schemas[] = {
             ",\"status\":{\"type\":\"array\",\"items\":" ENDED
             "},\"event_types\":{\"type\":\"array\",\"items\":" STR "},\"created_at\":" TIME
             ",\"updated_at\":" TIME)},
-    {"StatsRow", OBJECT("\"t\",\"attempts\",\"succeeded\",\"failed\",\"p50_ms\",\"p95_ms\"",
-                        "\"t\":" TIME ",\"attempts\":" INT ",\"succeeded\":" INT
-                        ",\"failed\":{\"type\":\"object\",\"additionalProperties\":" INT
-                        ",\"description\":\"how many by outcome\"},\"p50_ms\":" MS ",\"p95_ms\":" MS)},
+    {"StatsRow",
+     OBJECT("\"t\",\"attempts\",\"succeeded\",\"failed\",\"p50_ms\",\"p95_ms\",\"p99_ms\"",
+            "\"t\":" TIME ",\"attempts\":" INT ",\"succeeded\":" INT
+            ",\"failed\":{\"type\":\"object\",\"additionalProperties\":" INT
+            ",\"description\":\"how many by outcome\"},\"p50_ms\":" MS ",\"p95_ms\":" MS ",\"p99_ms\":" MS)},
     {"Stats", OBJECT("\"step\",\"since\",\"until\",\"complete_from\",\"data\"",
                      "\"step\":" STEP ",\"since\":" TIME ",\"until\":" TIME ",\"complete_from\":" TIME
                      ",\"data\":{\"type\":\"array\",\"maxItems\":1500,\"items\":" REF("StatsRow") "}")},

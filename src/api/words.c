@@ -229,6 +229,7 @@ static const struct {
      "seconds for which the old secret stays in use; null: until it is revoked; absent: the dialect's "
      "default"},
     {NULL, "p50_ms", "half of the attempts took at most so many milliseconds, at most 5 % off; null: none"},
+    {NULL, "p99_ms", "99 % of the attempts took at most so many milliseconds, at most 5 % off; null: none"},
     {NULL, "p95_ms", "95 % of the attempts took at most so many milliseconds, at most 5 % off; null: none"},
     {NULL, "parameter", "name of the query parameter at fault"},
     {"MatchValue", "path", "a path of the term"},

@@ -23,6 +23,7 @@
 #include "base/buf.h"
 #include "base/metric.h"
 #include "base/time.h"
+#include "base/timehist.h"
 #include "port/copy_id.h"
 #include "port/transport.h"
 
@@ -43,7 +44,8 @@ enum th_op_kind {
     TH_OP_COUNT,
     TH_OP_ERASE,
     TH_OP_TRIM,
-    TH_OP_FOLLOW
+    TH_OP_FOLLOW,
+    TH_OP_STATS
 };
 
 struct th_op {
@@ -205,6 +207,7 @@ struct th_attempt_row {
     uint8_t class;     /* enum th_http_class */
     bool truncated, reused, ok;
     bool decoded;  /* the body came compressed and is kept decoded */
+    bool test;     /* statistics leave it out */
     int32_t us[5]; /* dns, connect, tls, first byte, total: microseconds; -1 unknown */
     uint64_t endpoint_rev;
     uint64_t batch;    /* first of the deliveries that one request was for; 0: it was for this one alone */
@@ -600,6 +603,42 @@ static inline bool th_page_is_bounded(const struct th_page *op)
     return op->tenant || op->no || op->external_id.n ||
            (op->ascending && op->tenant_count && op->kind != TH_PAGE_DELIVERIES);
 }
+
+/* ---- statistics ---- */
+
+#define TH_STATS_OUTCOMES                                                                                    \
+    11 /* a success, an answer that does not count as one, then the classes that are none */
+
+/** What attempts came to, and how many took how long (base/timehist.h). */
+struct th_stats_bucket {
+    uint32_t by[TH_STATS_OUTCOMES];
+    uint32_t times[TH_TIMEHIST_CLASSES];
+};
+
+static inline unsigned th_stats_outcome(uint8_t class, bool ok)
+{
+    if (class == TH_HTTP_OK)
+        return ok ? 0 : 1;
+    return class + 1u < TH_STATS_OUTCOMES ? class + 1u : TH_STATS_OUTCOMES - 1;
+}
+
+#define TH_STATS_MINUTES_MS                                                                                  \
+    (2 * INT64_C(86400000))                        /* at least so long stores know the minute of an attempt */
+#define TH_STATS_HOURS_MS (31 * INT64_C(86400000)) /* and so long its hour */
+
+/** A read: every attempt that was ever settled counts once, tests excepted, by when it began; also those that PURGE and TRIM have deleted.
+ * Of a deleted endpoint or tenant, too. What is older than 400 days may be forgotten. */
+struct th_stats {
+    struct th_op op;
+    uint64_t tenant, endpoint; /* 0: of all */
+    /* wall ms; of older attempts only hour or day are known, which count whole by their beginning. `since` is a multiple of
+     * `step`, which is a minute, an hour or a day */
+    int64_t since, until, step;
+    uint32_t count;
+    struct th_stats_bucket *buckets; /* caller's array of count, zero: of the steps from `since` on */
+    /* result: since, or later when not all before it was looked at */
+    int64_t complete_from;
+};
 
 /* ---- a new key for what is encrypted ---- */
 

@@ -18,6 +18,7 @@
 #include "base/alloc.h"
 #include "base/check.h"
 #include "store/store_exchange.h"
+#include "store/store_roll.h"
 #include "store/store_scan.h"
 #include "store/store_state.h"
 #include <stdlib.h>
@@ -52,13 +53,18 @@ static int collect(struct st_reader *r, struct st_build *b)
     b->run = oldest >> ST_RUN_SHIFT;
     st_u64(st, 1, b->run << ST_RUN_SHIFT);
     st_u64(st, 2, (b->run << ST_RUN_SHIFT) + ST_RUN_NUMBERS - 1);
-    while ((rc = st_step(st)) == ST_ROW && b->count < ST_RUN_NUMBERS)
+    while ((rc = st_step(st)) == ST_ROW && b->count < ST_RUN_NUMBERS) {
         b->pairs[b->count++] = (struct st_pair){st_col_u64(st, 1), st_col_u64(st, 0)};
+        if (b->kind == ST_RUN_ATTEMPT && st_roll_sample(b, st) != ST_OK) {
+            st_reset(st);
+            return ST_NOMEM;
+        }
+    }
     st_reset(st);
     if (rc != ST_ROW && rc != ST_DONE)
         return rc;
     qsort(b->pairs, b->count, sizeof *b->pairs, by_key);
-    return ST_OK;
+    return b->kind == ST_RUN_ATTEMPT ? st_roll_collect(r, b) : ST_OK;
 }
 
 void st_build_collect(struct st_reader *r, struct st_build *b)
@@ -66,6 +72,9 @@ void st_build_collect(struct st_reader *r, struct st_build *b)
     int rc;
 
     b->count = b->done = b->slice_end = 0;
+    b->sample_count = b->roll_count = b->roll_done = b->roll_end = 0;
+    b->lost = false;
+    th_buf_reset(&b->values);
     b->op.error = TH_OK;
     if (!b->pairs)
         b->pairs = th_malloc(ST_RUN_NUMBERS * sizeof *b->pairs);
@@ -103,12 +112,16 @@ static int put_run(struct st_writer *w, const struct st_build *b, uint32_t from,
     return st_run(st);
 }
 
-int st_build_slice(struct st_writer *w, struct st_build *b)
+static bool is_whole(const struct st_build *b)
+{
+    return b->done == b->count && b->roll_done == b->roll_count;
+}
+
+static int put_rows(struct st_writer *w, struct st_build *b)
 {
     uint32_t from = b->done;
     int rc = ST_OK;
 
-    TH_CHECK(b->done < b->count && b->count <= ST_RUN_NUMBERS);
     for (int rows = 0; rc == ST_OK && rows < ST_BUILD_ROWS && from < b->count; rows++) {
         uint32_t to = from + 1;
 
@@ -117,8 +130,19 @@ int st_build_slice(struct st_writer *w, struct st_build *b)
         rc = put_run(w, b, from, to);
         from = to;
     }
-    b->slice_end = from; /* becomes `done` with the commit */
-    if (rc == ST_OK && from == b->count) {
+    b->slice_end = from;
+    return rc;
+}
+
+int st_build_slice(struct st_writer *w, struct st_build *b)
+{
+    int rc;
+
+    TH_CHECK(!is_whole(b) && b->count <= ST_RUN_NUMBERS);
+    b->slice_end = b->done; /* becomes `done` with the commit, as roll_end becomes roll_done */
+    b->roll_end = b->roll_done;
+    rc = b->done < b->count ? put_rows(w, b) : st_roll_slice(w, b);
+    if (rc == ST_OK && !b->lost && b->slice_end == b->count && b->roll_end == b->roll_count) {
         struct st_stmt *st = w->st[ST_W_COUNTER];
 
         st_text(st, 1, th_str(st_scan_mark(b->kind)));
@@ -191,8 +215,10 @@ void st_build_step(struct st_store *s, struct st_build *b)
         st_build_idle(s, b);
         return;
     }
+    b->rolled += b->roll_end > b->roll_done;
     b->done = b->slice_end;
-    if (b->done < b->count)
+    b->roll_done = b->roll_end;
+    if (!is_whole(b) && !b->lost)
         st_exchange_write(s, &b->op);
     else
         st_exchange_read(&s->readers[2], &b->op);

@@ -24,6 +24,17 @@ struct st_pair {
     uint64_t key, no;
 };
 
+/** A row of the rollups to be written or deleted (store_roll.c). */
+struct st_roll {
+    int64_t t; /* minutes since 1970 */
+    uint64_t key, upto;
+    uint32_t at, n; /* its value, in `values` */
+    uint8_t level, kind;
+    bool del;
+    bool begins; /* a slice may begin with it: what does not, belongs to the one before */
+};
+struct st_sample;
+
 /** One run on its way into `run`: collected and sorted by a reader, written in slices by the writer. */
 struct st_build {
     struct th_op op; /* kind ST_OP_RUN_BUILD */
@@ -31,6 +42,14 @@ struct st_build {
     uint64_t run;
     struct st_pair *pairs; /* ST_RUN_NUMBERS; sorted by key, then number */
     uint32_t count, done, slice_end;
+    /* attempts: what the run adds to the rollups */
+    struct st_sample *samples;
+    uint32_t sample_count;
+    struct st_roll *rolls;
+    uint32_t roll_count, roll_room, roll_done, roll_end;
+    struct th_buf values;
+    uint64_t rolled;  /* the number of slices that was found, and that must be there still */
+    bool lost;        /* somebody has changed the rollups meanwhile: this is given up */
     bool busy, again; /* owner: any thread, under the store's lock */
 };
 

@@ -7,6 +7,7 @@
 #include "store/store_life.h"
 #include "base/alloc.h"
 #include "store/store_page.h"
+#include "store/store_roll.h"
 #include "store/store_session.h"
 #include "store/store_settings_read.h"
 #include <time.h>
@@ -89,6 +90,7 @@ bool st_life_init(struct st_store *s)
     s->tail = &s->head;
     for (int kind = 0; kind < ST_RUN_KINDS; kind++) {
         s->builds[kind].kind = (enum st_run_kind)kind;
+        th_buf_init(&s->builds[kind].values, 256u << 20);
         s->builds[kind].op.kind = (enum th_op_kind)ST_OP_RUN_BUILD;
     }
     wake = pthread_condattr_init(&attr) == 0 && pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0 &&
@@ -185,8 +187,10 @@ void st_life_stop(struct st_store *s)
         st_session_flush(session);
     if (s->lock_ready)
         stop_threads(s);
-    for (int kind = 0; kind < ST_RUN_KINDS; kind++)
+    for (int kind = 0; kind < ST_RUN_KINDS; kind++) {
         th_free(s->builds[kind].pairs);
+        st_roll_free(&s->builds[kind]);
+    }
     while (s->sessions) {
         struct th_session *session = s->sessions;
 

@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "store/store_count.h"
 #include "store/store_note.h"
+#include "store/store_roll.h"
 #include "store/store_usage.h"
 
 #define PURGE_IDEM_ROWS 1000
@@ -28,6 +29,20 @@ static int uncount_answers(struct st_writer *w, struct st_stmt *st)
     return rc == ST_DONE ? ST_OK : rc;
 }
 
+/** Puts the attempts that a statement gives into the rollups, those that are in none yet. */
+static int keep_counts(struct st_writer *w, struct st_stmt *st)
+{
+    struct st_roll_attempt a;
+    int rc, inner = ST_OK;
+
+    while (inner == ST_OK && (rc = st_step(st)) == ST_ROW) {
+        st_roll_attempt(st, &a);
+        inner = st_roll_keep(w, &a);
+    }
+    st_reset(st);
+    return inner != ST_OK ? inner : rc == ST_DONE ? ST_OK : rc;
+}
+
 int st_purge_attempts(struct st_writer *w, uint64_t no)
 {
     struct st_stmt *get = w->st[ST_W_ATTEMPT_HEAD], *del = w->st[ST_W_ATTEMPT_DEL],
@@ -46,6 +61,10 @@ int st_purge_attempts(struct st_writer *w, uint64_t no)
             return rc;
         st_u64(bytes, 1, no);
         rc = uncount_answers(w, bytes);
+        if (rc == ST_OK && no >= w->sealed_attempt) {
+            st_u64(w->st[ST_W_ATTEMPT_ROLL], 1, no);
+            rc = keep_counts(w, w->st[ST_W_ATTEMPT_ROLL]);
+        }
         st_u64(del, 1, no);
         if (rc == ST_OK)
             rc = st_run(del);
@@ -77,6 +96,11 @@ static int drop_all_attempts(struct st_writer *w, uint64_t upto)
         return rc;
     st_u64(answers, 1, upto);
     rc = uncount_answers(w, answers);
+    if (rc != ST_OK)
+        return rc;
+    st_u64(w->st[ST_W_PURGE_UNROLLED], 1, upto);
+    st_u64(w->st[ST_W_PURGE_UNROLLED], 2, w->sealed_attempt);
+    rc = keep_counts(w, w->st[ST_W_PURGE_UNROLLED]);
     if (rc != ST_OK)
         return rc;
     st_u64(lasts, 1, upto);
@@ -131,6 +155,8 @@ static int drop_deliveries(struct st_writer *w, struct th_purge *p, uint64_t eve
 {
     int rc = uncount_unfinished(w, event, upto);
 
+    if (rc == ST_OK)
+        rc = st_roll_begin(w);
     if (rc == ST_OK)
         rc = drop_all_attempts(w, upto);
     if (rc == ST_OK)

@@ -10,6 +10,7 @@
 #include "store/store_exchange.h"
 #include "store/store_page.h"
 #include "store/store_read.h"
+#include "store/store_roll.h"
 #include <sys/prctl.h>
 
 /** True for a page that may take long. Dispatch itself asks for the attempts of one delivery, without
@@ -18,8 +19,10 @@ bool st_reader_is_list(const struct th_op *op)
 {
     const struct th_page *page = (const struct th_page *)op;
 
-    return op->kind == TH_OP_PAGE && !(page->kind == TH_PAGE_ATTEMPTS && page->delivery && !page->with_data &&
-                                       !page->with_answers && !page->with_total && !page->skip);
+    return op->kind == TH_OP_STATS ||
+           (op->kind == TH_OP_PAGE &&
+            !(page->kind == TH_PAGE_ATTEMPTS && page->delivery && !page->with_data && !page->with_answers &&
+              !page->with_total && !page->skip));
 }
 
 static void report(const struct st_reader *r, const struct th_op *op)
@@ -86,6 +89,8 @@ void *st_reader_main(void *arg)
             st_read_walk(r, (struct th_walk *)op);
         else if (op->kind == TH_OP_FOLLOW)
             follow(r, (struct th_follow *)op);
+        else if (op->kind == TH_OP_STATS)
+            st_roll_stats(r, (struct th_stats *)op);
         else
             st_page(r, (struct th_page *)op);
         st_exchange_leave(r->store);

@@ -122,6 +122,11 @@ void st_rows_pack(struct st_packed *out, const struct th_attempt_row *row)
     }
 }
 
+int32_t st_rows_total_us(struct th_span times)
+{
+    return times.n == 20 ? (int32_t)get32(times.p + 16) : -1;
+}
+
 static void unpack(struct th_span times, struct th_span peer, struct th_attempt_row *row)
 {
     for (int i = 0; i < 5; i++)
@@ -162,6 +167,7 @@ void st_rows_attempt(struct st_stmt *st, struct th_attempt_row *row)
                                    .reused = flags & ST_FLAG_REUSED,
                                    .decoded = flags & ST_FLAG_DECODED,
                                    .ok = flags & ST_FLAG_OK,
+                                   .test = flags & ST_FLAG_TEST,
                                    .endpoint_rev = st_col_u64(st, 9),
                                    .signed_at = or_else(st_col_i64(st, 10), second_of(at)),
                                    .sigs = st_col(st, 13),

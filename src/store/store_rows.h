@@ -19,7 +19,13 @@
 #define ST_ATTEMPT_HEAD 16 /* column after them: head, body */
 /* clang-format on */
 
-enum st_attempt_flag { ST_FLAG_TRUNCATED = 1, ST_FLAG_REUSED = 2, ST_FLAG_OK = 4, ST_FLAG_DECODED = 8 };
+enum st_attempt_flag {
+    ST_FLAG_TRUNCATED = 1,
+    ST_FLAG_REUSED = 2,
+    ST_FLAG_OK = 4,
+    ST_FLAG_DECODED = 8,
+    ST_FLAG_TEST = 16
+};
 
 /** Fills an event row from the columns ST_EVENT_COLUMNS (and data after them when asked); spans are the statement's. */
 void st_rows_event(struct st_stmt *st, bool data, struct th_event_row *row);
@@ -64,6 +70,8 @@ struct st_packed { /* how times and peer of an attempt are stored */
     unsigned char times[20], peer[23];
     size_t peer_n;
 };
+/** Of the column `times`: what the whole attempt took, in microseconds; -1: not known. */
+int32_t st_rows_total_us(struct th_span times);
 void st_rows_pack(struct st_packed *out, const struct th_attempt_row *row);
 /** The columns ST_ATTEMPT_COLUMNS as an attempt's row; spans are the statement's, head and body are not looked at. */
 void st_rows_attempt(struct st_stmt *st, struct th_attempt_row *row);

@@ -20,7 +20,7 @@
 static bool is_read(const struct th_op *op)
 {
     return op->kind == TH_OP_LOAD || op->kind == TH_OP_WALK || op->kind == TH_OP_PAGE ||
-           op->kind == TH_OP_FOLLOW;
+           op->kind == TH_OP_FOLLOW || op->kind == TH_OP_STATS;
 }
 
 void st_session_submit(struct th_session *session, struct th_op *op)

@@ -34,7 +34,8 @@ static int put_attempt(struct st_writer *w, const struct th_settle *s, uint64_t 
     st_u64(st, 8, r->class);
     st_u64(st, 9,
            (r->truncated ? ST_FLAG_TRUNCATED : 0u) | (r->reused ? ST_FLAG_REUSED : 0u) |
-               (r->ok ? ST_FLAG_OK : 0u) | (r->decoded ? ST_FLAG_DECODED : 0u));
+               (r->ok ? ST_FLAG_OK : 0u) | (r->decoded ? ST_FLAG_DECODED : 0u) |
+               (r->test ? ST_FLAG_TEST : 0u));
     st_u64(st, 10, r->endpoint_rev);
     st_i64(st, 11, st_rows_signed_at(r));
     st_blob(st, 12, th_span(packed.times, sizeof packed.times));

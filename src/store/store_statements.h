@@ -94,6 +94,12 @@ enum st_writer_statement {
     ST_W_PURGE_FANS,
     ST_W_PURGE_ANSWERS,
     ST_W_RUN_PUT,
+    ST_W_ROLL_GET,
+    ST_W_ROLL_PUT,
+    ST_W_ROLL_DEL,
+    ST_W_COUNTER_GET,
+    ST_W_PURGE_UNROLLED,
+    ST_W_ATTEMPT_ROLL,
     ST_W_RUN_OLDEST,
     ST_W_RUN_DEL,
     ST_W_ENCRYPTED, /* + enum th_encrypted_kind */
@@ -136,7 +142,13 @@ enum st_reader_statement {
     ST_R_NEWEST = ST_R_DOWN_B + ST_RUN_KINDS, /* + kind */
     ST_R_OLDEST_FROM = ST_R_NEWEST + ST_RUN_KINDS,
     ST_R_COLLECT = ST_R_OLDEST_FROM + ST_RUN_KINDS,
-    ST_R_COUNT = ST_R_COLLECT + ST_RUN_KINDS
+    ST_R_ENDPOINT_TENANT = ST_R_COLLECT + ST_RUN_KINDS,
+    ST_R_ROLL_AT,
+    ST_R_ROLL_OLD,
+    ST_R_ROLL_OF,
+    ST_R_ROLL_FIRST,
+    ST_R_ROLL_TAIL,
+    ST_R_COUNT
 };
 
 enum st_once_statement {

@@ -11,6 +11,7 @@
 #include "store/store_note.h"
 #include "store/store_purge.h"
 #include "store/store_queue.h"
+#include "store/store_roll.h"
 #include "store/store_usage.h"
 
 #define EVENTS_AT_ONCE 50
@@ -128,6 +129,8 @@ int st_trim(struct st_writer *w, struct th_trim *t)
     rc = st_number(w->st[ST_W_TRIM_FAN], &queueing);
     if (queueing)
         t->next = 0;
+    if (rc == ST_OK)
+        rc = st_roll_begin(w);
     for (unsigned i = 0; rc == ST_OK && !queueing && i < count && !t->next_delivery; i++) {
         if (!left) {
             t->next = list[i].no;

@@ -95,7 +95,7 @@ void st_usage_unknown(struct st_writer *w)
         ((struct st_usage *)value)->noted = -1;
 }
 
-static int tenant_of(struct st_writer *w, uint64_t endpoint, uint64_t *tenant)
+int st_usage_tenant(struct st_writer *w, uint64_t endpoint, uint64_t *tenant)
 {
     struct st_stmt *st = w->st[ST_W_ENDPOINT_TENANT];
     int rc;
@@ -116,7 +116,7 @@ static int tenant_of(struct st_writer *w, uint64_t endpoint, uint64_t *tenant)
 int st_usage_delivery(struct st_writer *w, uint64_t endpoint, int64_t bytes, int64_t unfinished)
 {
     uint64_t tenant;
-    int rc = tenant_of(w, endpoint, &tenant);
+    int rc = st_usage_tenant(w, endpoint, &tenant);
 
     return rc == ST_OK ? st_usage_add(w, tenant, bytes, unfinished) : rc;
 }
@@ -231,7 +231,7 @@ static int add_queue(struct st_writer *w, struct st_stmt *st)
     while ((rc = st_step(st)) == ST_ROW) {
         if (!u || st_col_u64(st, 0) != last) {
             last = st_col_u64(st, 0);
-            rc = tenant_of(w, last, &tenant);
+            rc = st_usage_tenant(w, last, &tenant);
             u = rc == ST_OK ? st_usage_of(w, tenant) : NULL;
             if (!u)
                 return rc == ST_OK ? ST_NOMEM : rc;

@@ -11,6 +11,8 @@ struct st_usage *st_usage_of(struct st_writer *w, uint64_t tenant);
  * committed. */
 int st_usage_add(struct st_writer *w, uint64_t tenant, int64_t bytes, int64_t unfinished);
 int st_usage_delivery(struct st_writer *w, uint64_t endpoint, int64_t bytes, int64_t unfinished);
+/** The tenant of an endpoint, deleted ones too; 0: there is no such endpoint. */
+int st_usage_tenant(struct st_writer *w, uint64_t endpoint, uint64_t *tenant);
 /** Another node has committed this change: it is never undone. False: no memory. */
 bool st_usage_follow(struct st_writer *w, uint64_t tenant, int64_t bytes, int64_t unfinished);
 /** Another node has written `usage`: what stands there is not known here. */

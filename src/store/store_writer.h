@@ -45,8 +45,10 @@ struct st_writer {
     struct th_buf news, counts;
     uint64_t position;        /* of this transaction in the log */
     uint64_t others_settings; /* position of the newest change of settings that another node has made */
-    bool erased;              /* the log has pages with erased content, and must be cut off */
-    struct th_map waiting;    /* endpoint → counts: what `queue` has of it, the open transaction included */
+    uint64_t
+        sealed_attempt; /* the mark of the runs of attempts, as the operation at hand has read it (store_roll.h) */
+    bool erased;        /* the log has pages with erased content, and must be cut off */
+    struct th_map waiting; /* endpoint → counts: what `queue` has of it, the open transaction included */
     struct st_change {
         uint64_t endpoint, by; /* added to its counts; what a rollback takes away again */
     } * changes;

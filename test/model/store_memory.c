@@ -109,7 +109,7 @@ static void finish(struct th_op *op)
 static bool is_read(const struct th_op *op)
 {
     return op->kind == TH_OP_LOAD || op->kind == TH_OP_WALK || op->kind == TH_OP_PAGE ||
-           op->kind == TH_OP_FOLLOW;
+           op->kind == TH_OP_FOLLOW || op->kind == TH_OP_STATS;
 }
 
 static void apply(struct mem_store *s, struct th_op *op)
@@ -316,6 +316,7 @@ static void store_close(struct th_store *store)
     free_vec(&s->events);
     free_vec(&s->deliveries);
     free_vec(&s->attempts);
+    th_free(s->samples);
     free_vec(&s->rows);
     for (size_t i = 0; i < s->rev_n; i++)
         th_free(s->revs[i]);

@@ -62,6 +62,14 @@ struct mem_fan {
     struct th_queue_row rows[];
 };
 
+/** What is remembered of an attempt for statistics, also when it has been deleted. */
+struct mem_sample {
+    uint64_t tenant, endpoint;
+    int64_t at;
+    int32_t us;
+    unsigned outcome;
+};
+
 struct mem_store {
     struct th_store base;
     /* committed */
@@ -73,6 +81,8 @@ struct mem_store {
     uint64_t erasing[64];                /* tenants whose events are to be erased; 0: free */
     struct mem_fan *fans;                /* oldest first */
     uint32_t fanout_step;
+    struct mem_sample *samples;
+    size_t sample_n, sample_cap;
     uint64_t next_event, next_delivery, next_attempt, next_row;
     /* not committed */
     struct th_op *head, **tail;

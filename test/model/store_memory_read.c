@@ -399,6 +399,23 @@ static void follow(struct th_follow *op)
     memset(op->slots, 255, sizeof op->slots);
 }
 
+static void stats(const struct mem_store *s, struct th_stats *op)
+{
+    op->complete_from = op->since;
+    for (size_t i = 0; i < s->sample_n; i++) {
+        const struct mem_sample *a = &s->samples[i];
+        struct th_stats_bucket *b;
+
+        if (a->at < op->since || a->at >= op->until || (op->tenant && a->tenant != op->tenant) ||
+            (op->endpoint && a->endpoint != op->endpoint))
+            continue;
+        b = &op->buckets[(a->at - op->since) / op->step];
+        b->by[a->outcome]++;
+        if (a->us >= 0)
+            b->times[th_timehist_class(a->us)]++;
+    }
+}
+
 void mem_read(struct mem_store *s, struct th_op *op)
 {
     if (op->kind == TH_OP_LOAD)
@@ -407,6 +424,8 @@ void mem_read(struct mem_store *s, struct th_op *op)
         walk(s, (struct th_walk *)op);
     else if (op->kind == TH_OP_FOLLOW)
         follow((struct th_follow *)op);
+    else if (op->kind == TH_OP_STATS)
+        stats(s, (struct th_stats *)op);
     else
         page(s, (struct th_page *)op);
 }

@@ -427,6 +427,30 @@ static bool with_refused(struct mem_store *s, struct th_settle *op)
     return op->op.error != TH_OK;
 }
 
+static bool sample_room(struct mem_store *s)
+{
+    size_t cap = s->sample_cap ? 2 * s->sample_cap : 64;
+    struct mem_sample *more;
+
+    if (s->sample_n < s->sample_cap)
+        return true;
+    more = th_realloc(s->samples, cap * sizeof *more);
+    if (!more)
+        return false;
+    s->samples = more;
+    s->sample_cap = cap;
+    return true;
+}
+
+static void sample(struct mem_store *s, uint64_t endpoint, const struct th_attempt_row *row)
+{
+    const struct mem_row *of = mem_row_find(s, TH_ROW_ENDPOINT, endpoint, TH_LIT(""));
+
+    if (!row->test)
+        s->samples[s->sample_n++] = (struct mem_sample){of ? of->row.tenant : 0, endpoint, row->at.ms,
+                                                        row->us[4], th_stats_outcome(row->class, row->ok)};
+}
+
 static void settle(struct mem_store *s, struct th_settle *op)
 {
     struct mem_delivery *d = mem_find(&s->deliveries, op->delivery);
@@ -446,7 +470,7 @@ static void settle(struct mem_store *s, struct th_settle *op)
     }
     late = d->state != TH_DS_QUEUED || d->attempts != op->expect_attempts;
     a = new_attempt(op);
-    if (!a || !mem_room(&s->attempts, 1)) {
+    if (!a || !mem_room(&s->attempts, 1) || !sample_room(s)) {
         th_free(a);
         op->op.error = TH_NOMEM;
         return;
@@ -459,6 +483,7 @@ static void settle(struct mem_store *s, struct th_settle *op)
     a->no = s->next_attempt++;
     a->endpoint = d->endpoint;
     s->attempts.v[s->attempts.n++] = &a->no;
+    sample(s, d->endpoint, &a->row);
     if (late && ((const struct mem_event *)mem_find(&s->events, d->event))->row.erased)
         a->row.sigs = a->row.head = a->row.body = TH_LIT("");
     if (late) { /* logged behind the newest */

@@ -80,7 +80,7 @@ def test_percentiles_are_at_most_five_percent_off(filled):
     (row,) = stats["data"]
     took = sorted(one["duration_ms"] for one in counted(filled["acme"], endpoint=filled["good"]))
     assert row["attempts"] == len(took) == 200
-    for name, part in (("p50_ms", 0.5), ("p95_ms", 0.95)):
+    for name, part in (("p50_ms", 0.5), ("p95_ms", 0.95), ("p99_ms", 0.99)):
         exact = took[-(-int(len(took) * part * 100) // 100) - 1]
         assert abs(row[name] - exact) <= 0.051 * exact, (name, row[name], exact)
 
@@ -91,7 +91,11 @@ def test_times_and_steps(filled):
     assert whole["step"] == "1m" and whole["complete_from"] == whole["since"] and whole["since"].endswith(":00.000Z")
     assert acme.get("/v1/stats?step=1h").json["since"].endswith(":00:00.000Z")
     assert acme.get("/v1/stats?since=2026-01-01T00:00:00Z&until=2026-01-02T00:00:00Z").json["data"] == []
-    assert acme.get("/v1/stats?since=2026-01-01T00:00:00Z&until=2026-01-02T00:00:00Z").json["step"] == "1h"
+    assert acme.get("/v1/stats?since=2026-01-01T00:00:00Z&until=2026-01-02T00:00:00Z").json["step"] == "1d"
+    for step, days, longer in (("1m", 3, "1h"), ("1h", 32, "1d")):
+        since, until = ((datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(days=days, hours=-h)).strftime("%Y-%m-%dT%H:%M:%SZ") for h in (0, 2))
+        assert f"take {longer}" in problem(acme.get(f"/v1/stats?since={since}&until={until}&step={step}"), 400)["detail"]
+        assert acme.get(f"/v1/stats?since={since}&until={until}").expect(200).json["step"] == longer
     first = whole["data"][0]["t"]
     assert total(acme.get(f"/v1/stats?until={first}&since=2026-01-01T00:00:00Z&step=1d").json)[0] == 0
     for wrong in ("step=2m", "step=1m&since=2020-01-01T00:00:00Z", "since=2100-01-01T00:00:00Z", "since=yesterday", "since=2026-01-02T00:00:00Z&until=2026-01-01T00:00:00Z"):

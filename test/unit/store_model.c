@@ -552,6 +552,33 @@ static void compare_usage(struct pair *p)
     }
 }
 
+/* What was settled up to now, by minute, hour or day. */
+static void compare_stats(struct pair *p)
+{
+    static const int64_t steps[] = {60000, 3600000, DAY_MS};
+    int64_t step = steps[below(p, 3)], until = (int64_t)p->clock + DAY_MS;
+    uint32_t count = 1 + below(p, 100);
+    struct th_stats_bucket *a = calloc(2 * count, sizeof *a), *b = a + count;
+    struct th_stats x = {.op = {.kind = TH_OP_STATS},
+                         .tenant = below(p, 3),
+                         .endpoint = below(p, 2) ? 1 + below(p, ENDPOINTS) : 0,
+                         .since = (until - count * step) / step * step,
+                         .step = step,
+                         .count = count,
+                         .buckets = a},
+                    y = x;
+
+    assert_non_null(a);
+    if (x.endpoint)
+        x.tenant = y.tenant = 0;
+    x.until = y.until = x.since + count * step;
+    y.buckets = b;
+    assert_int_equal(run_on(p->mem, &x.op), run_on(p->sql, &y.op));
+    assert_memory_equal(a, b, count * sizeof *a);
+    assert_int_equal(y.complete_from, y.since);
+    free(a);
+}
+
 static void both_stores_answer_the_same(void **state)
 {
     struct pair *p = *state;
@@ -575,6 +602,7 @@ static void both_stores_answer_the_same(void **state)
             compare_page(p);
         else
             compare_walk(p);
+        compare_stats(p);
         if (i % 200 == 199)
             do_purge(p, (int64_t)p->clock - 2 * DAY_MS);
         compare_usage(p);

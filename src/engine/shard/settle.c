@@ -25,6 +25,7 @@ static void settled(struct th_op *op);
 void th_settle_submit(struct th_attempt *a)
 {
     TH_CHECK(a->settle.delivery == a->row.no && a->settle.row.nth == a->row.attempts + 1);
+    a->settle.row.test = a->row.lane == TH_LANE_TEST || th_span_is(a->event->row.type, TH_TEST_TYPE);
     a->settle.op = (struct th_op){.kind = TH_OP_SETTLE, .done = settled, .user = a};
     th_engine_submit(a->e, &a->settle.op);
 }

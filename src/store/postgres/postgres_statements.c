@@ -9,6 +9,9 @@
 #define ST_BEGIN "BEGIN"
 #define ST_INBOX_DEL "DELETE FROM inbox WHERE no=?1"
 #define ST_BEGIN_READING "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+#define ST_SERIES(from, before, by)                                                                          \
+    "SELECT r.t,r.upto,r.v FROM ROWS FROM(generate_series(" from "::int8," before "::int8-1," by             \
+    "::int8)) m(t)"
 #define ST_SUM(bytes) "sum(" bytes ")::int8"
 #define ST_ROWS "count(*)"
 #define ST_GROUP(by) " GROUP BY " by

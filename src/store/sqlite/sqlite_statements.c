@@ -10,6 +10,9 @@
 #define ST_BEGIN "BEGIN IMMEDIATE"
 #define ST_INBOX_DEL NULL
 #define ST_BEGIN_READING "BEGIN"
+#define ST_SERIES(from, before, by)                                                                          \
+    "WITH RECURSIVE m(t) AS (SELECT " from " UNION ALL SELECT t+" by " FROM m WHERE t+" by "<" before ")"    \
+    " SELECT r.t,r.upto,r.v FROM m CROSS"
 #define ST_SUM(bytes) bytes
 #define ST_ROWS "1"
 #define ST_GROUP(by) ""

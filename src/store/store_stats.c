@@ -1,0 +1,177 @@
+/* Reads statistics: sums up the rollups of a time, and the attempts that are in none yet.
+ *
+ * All of it in one snapshot, so that an attempt is either in a row or above the mark. While a run is being written, rows have it
+ * already although the mark has not moved: their `upto` says so, and its attempts are then passed over.
+ *
+ * Invariant: at most TAIL_MOST attempts are looked at, the newest. There are more only while runs are behind, after an upgrade
+ * or a long burst; `complete_from` then says from when on all is counted. */
+#include "base/alloc.h"
+#include "base/map.h"
+#include "store/store_roll.h"
+#include "store/store_scan.h"
+
+enum { TAIL_MOST = 32768, HALF_MOST = 4096, TENANTS_MOST = 65536 };
+#define MARGIN_MS 900000 /* longer than any attempt takes */
+
+struct reading {
+    struct st_reader *r;
+    struct th_stats *op;
+    uint64_t built; /* the mark */
+    unsigned kind;
+    uint64_t key;
+    struct half { /* minutes whose row has a part of what lies above the mark, in order */
+        int64_t t;
+        uint64_t upto;
+    } half[HALF_MOST];
+    unsigned half_count;
+    struct th_map tenants; /* of endpoints */
+};
+
+static struct th_stats_bucket *bucket_at(const struct th_stats *op, int64_t minute)
+{
+    int64_t ms = minute * ST_MINUTE_MS;
+
+    if (ms < op->since || ms >= op->until)
+        return NULL;
+    return &op->buckets[(ms - op->since) / op->step];
+}
+
+static int read_level(struct reading *x, unsigned level)
+{
+    struct st_stmt *st = x->r->st[ST_R_ROLL_OF];
+    struct st_stmt *first = x->r->st[ST_R_ROLL_FIRST];
+    int64_t step = st_roll_minutes(level), from = x->op->since / ST_MINUTE_MS;
+    uint64_t oldest;
+    int rc;
+
+    st_u64(first, 1, level);
+    rc = st_number(first, &oldest);
+    if (rc != ST_OK)
+        return rc;
+    if ((int64_t)oldest > from) /* each time is sought by itself: not those before all rows */
+        from = (int64_t)oldest;
+    from += (step - from % step) % step;
+    st_u64(st, 1, level);
+    st_i64(st, 2, from);
+    st_i64(st, 3, (x->op->until + ST_MINUTE_MS - 1) / ST_MINUTE_MS);
+    st_u64(st, 4, x->kind);
+    st_u64(st, 5, x->key);
+    st_i64(st, 6, step);
+    while ((rc = st_step(st)) == ST_ROW) {
+        int64_t t = st_col_i64(st, 0);
+        struct th_stats_bucket *b = bucket_at(x->op, t);
+
+        if (b && !st_roll_add(b, st_col(st, 2)))
+            break;
+        if (st_col_u64(st, 1) > x->built && x->half_count < HALF_MOST)
+            x->half[x->half_count++] = (struct half){t, st_col_u64(st, 1)};
+    }
+    st_reset(st);
+    return rc == ST_DONE ? ST_OK : rc == ST_ROW ? ST_CORRUPT : rc;
+}
+
+static bool is_in_row(const struct reading *x, const struct st_roll_attempt *a)
+{
+    unsigned low = 0, high = x->half_count;
+
+    while (low < high) {
+        unsigned mid = low + (high - low) / 2;
+
+        if (x->half[mid].t == a->minute)
+            return a->no < x->half[mid].upto;
+        if (x->half[mid].t < a->minute)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return false;
+}
+
+static int is_wanted(struct reading *x, const struct st_roll_attempt *a, bool *wanted)
+{
+    struct st_stmt *st = x->r->st[ST_R_ENDPOINT_TENANT];
+    uint64_t tenant;
+    int rc;
+
+    *wanted = !a->test && (x->kind != ST_ROLL_ENDPOINT || a->endpoint == x->key);
+    if (!*wanted || x->kind != ST_ROLL_TENANT)
+        return ST_OK;
+    tenant = (uint64_t)(uintptr_t)th_map_get(&x->tenants, a->endpoint);
+    if (!tenant) {
+        st_u64(st, 1, a->endpoint);
+        rc = st_number(st, &tenant);
+        if (rc != ST_OK)
+            return rc;
+        if (tenant && th_map_put(&x->tenants, a->endpoint, (void *)(uintptr_t)tenant) != TH_OK)
+            th_map_fini(&x->tenants); /* it is only a cache */
+    }
+    *wanted = tenant == x->key;
+    return ST_OK;
+}
+
+static int read_tail(struct reading *x)
+{
+    struct st_stmt *st = x->r->st[ST_R_ROLL_TAIL];
+    int64_t edge = x->op->since;
+    unsigned seen = 0;
+    int rc, inner = ST_OK;
+
+    st_u64(st, 1, (uint64_t)INT64_MAX);
+    st_u64(st, 2, x->built);
+    while ((rc = st_step(st)) == ST_ROW && inner == ST_OK) {
+        struct st_roll_attempt a;
+        struct th_stats_bucket *b;
+        bool wanted;
+
+        st_roll_attempt(st, &a);
+        if (++seen > TAIL_MOST) {
+            x->op->complete_from = edge > x->op->complete_from ? edge : x->op->complete_from;
+            break;
+        }
+        edge = a.end_ms;
+        if (a.end_ms < x->op->since - MARGIN_MS)
+            break;
+        b = bucket_at(x->op, a.minute);
+        if (!b || is_in_row(x, &a))
+            continue;
+        inner = is_wanted(x, &a, &wanted);
+        if (inner == ST_OK && wanted)
+            st_roll_count(b, &a);
+    }
+    st_reset(st);
+    return inner != ST_OK ? inner : rc == ST_ROW || rc == ST_DONE ? ST_OK : rc;
+}
+
+static int read_all(struct reading *x)
+{
+    int rc = st_scan_built(x->r, ST_RUN_ATTEMPT, &x->built);
+
+    for (unsigned level = 0; rc == ST_OK && level < ST_ROLL_LEVELS; level++)
+        rc = read_level(x, level);
+    return rc == ST_OK ? read_tail(x) : rc;
+}
+
+void st_roll_stats(struct st_reader *r, struct th_stats *op)
+{
+    struct reading *x = th_calloc(1, sizeof *x);
+    int rc;
+
+    op->complete_from = op->since;
+    if (!x) {
+        op->op.error = TH_NOMEM;
+        return;
+    }
+    x->r = r;
+    x->op = op;
+    x->kind = op->endpoint ? ST_ROLL_ENDPOINT : op->tenant ? ST_ROLL_TENANT : ST_ROLL_ALL;
+    x->key = op->endpoint ? op->endpoint : op->tenant;
+    th_map_init(&x->tenants, TENANTS_MOST, 0x9e3779b97f4a7c15u);
+    rc = st_run(r->st[ST_R_BEGIN]);
+    if (rc == ST_OK)
+        rc = read_all(x);
+    op->op.error = st_error(r->db, rc);
+    if (st_in_transaction(r->db))
+        st_run(r->st[ST_R_END]);
+    th_map_fini(&x->tenants);
+    th_free(x);
+}
