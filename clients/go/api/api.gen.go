@@ -2697,6 +2697,9 @@ type StatsRow struct {
 	// P95Ms 95 % of the attempts took at most so many milliseconds, at most 5 % off; null: none
 	P95Ms *float64 `json:"p95_ms"`
 
+	// P99Ms 99 % of the attempts took at most so many milliseconds, at most 5 % off; null: none
+	P99Ms *float64 `json:"p99_ms"`
+
 	// Succeeded attempts that count as delivered
 	Succeeded int64 `json:"succeeded"`
 

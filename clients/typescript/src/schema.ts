@@ -2409,6 +2409,11 @@ export interface components {
              * @description 95 % of the attempts took at most so many milliseconds, at most 5 % off; null: none
              */
             p95_ms: number | null;
+            /**
+             * Format: double
+             * @description 99 % of the attempts took at most so many milliseconds, at most 5 % off; null: none
+             */
+            p99_ms: number | null;
         };
         Stats: {
             /**

@@ -24,6 +24,7 @@ class StatsRow:
         failed (StatsRowFailed): how many by outcome
         p50_ms (float | None): half of the attempts took at most so many milliseconds, at most 5 % off; null: none
         p95_ms (float | None): 95 % of the attempts took at most so many milliseconds, at most 5 % off; null: none
+        p99_ms (float | None): 99 % of the attempts took at most so many milliseconds, at most 5 % off; null: none
     """
 
     t: datetime.datetime
@@ -32,6 +33,7 @@ class StatsRow:
     failed: StatsRowFailed
     p50_ms: float | None
     p95_ms: float | None
+    p99_ms: float | None
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
@@ -49,6 +51,9 @@ class StatsRow:
         p95_ms: float | None
         p95_ms = self.p95_ms
 
+        p99_ms: float | None
+        p99_ms = self.p99_ms
+
         field_dict: dict[str, Any] = {}
         field_dict.update(self.additional_properties)
         field_dict.update(
@@ -59,6 +64,7 @@ class StatsRow:
                 "failed": failed,
                 "p50_ms": p50_ms,
                 "p95_ms": p95_ms,
+                "p99_ms": p99_ms,
             }
         )
 
@@ -91,6 +97,13 @@ class StatsRow:
 
         p95_ms = _parse_p95_ms(d.pop("p95_ms"))
 
+        def _parse_p99_ms(data: object) -> float | None:
+            if data is None:
+                return data
+            return cast(float | None, data)
+
+        p99_ms = _parse_p99_ms(d.pop("p99_ms"))
+
         stats_row = cls(
             t=t,
             attempts=attempts,
@@ -98,6 +111,7 @@ class StatsRow:
             failed=failed,
             p50_ms=p50_ms,
             p95_ms=p95_ms,
+            p99_ms=p99_ms,
         )
 
         stats_row.additional_properties = d
