@@ -11,7 +11,7 @@
 #include "store/store_scan.h"
 
 enum { TAIL_MOST = 32768, HALF_MOST = 4096, TENANTS_MOST = 65536 };
-#define MARGIN_MS 900000 /* longer than any attempt takes */
+#define MARGIN_MS INT64_C(86400000) /* longer than any attempt takes, and farther than clocks step back */
 
 struct reading {
     struct st_reader *r;

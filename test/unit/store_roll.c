@@ -251,7 +251,7 @@ static void a_kill_loses_and_doubles_nothing(void **state)
     struct fx *f = *state;
     static uint64_t deliveries[MANY];
     static uint16_t attempts[MANY];
-    unsigned rows[3];
+    unsigned rows[3] = {0};
 
     seed = 5;
     make_settings(f, MANY);
@@ -260,7 +260,7 @@ static void a_kill_loses_and_doubles_nothing(void **state)
 
         fx_publish(f, tenant_of(endpoint), T0, &endpoint, 1, &deliveries[i]);
     }
-    for (int round = 0; round < 8; round++) {
+    for (int round = 0; round < 8 || (round < 80 && rows[0] <= MANY); round++) { /* a slow disk needs more */
         static struct th_stats_bucket sums[24], all, recounted;
         struct th_stats s = {.op = {.kind = TH_OP_STATS},
                              .since = T0 / 3600000 * 3600000,
@@ -299,8 +299,8 @@ static void a_kill_loses_and_doubles_nothing(void **state)
         }
         recount(f, &recounted);
         assert_memory_equal(&all, &recounted, sizeof all);
+        count_rows(f, rows);
     }
-    count_rows(f, rows);
     assert_true(rows[0] > MANY); /* or nothing was tried */
 }
 

@@ -401,7 +401,7 @@ static const struct {
     const char *table;
     uint8_t keys;
 } rows_by_key[] = {{"event", 1}, {"queue", 1}, {"delivery", 1}, {"attempt", 1}, {"own", 2},
-                   {"idem", 3},  {"run", 3},   {"usage", 1},    {"inbox", 1}};
+                   {"idem", 3},  {"run", 3},   {"usage", 1},    {"inbox", 1},   {"roll", 4}};
 
 /** What a statement does to one table: reads a row, scans it in order, writes a row, or something else. */
 static void classify(struct pg_stmt *st)
