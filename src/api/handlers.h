@@ -11,6 +11,7 @@ void th_h_events_stream(struct th_api_req *r);
 void th_h_event_erase(struct th_api_req *r);
 void th_h_event_cancel(struct th_api_req *r);
 void th_h_delivery_cancel(struct th_api_req *r);
+void th_h_webhook_explain(struct th_api_req *r);
 void th_h_event_matches(struct th_api_req *r);
 void th_h_template_preview(struct th_api_req *r);
 void th_h_event(struct th_api_req *r);

@@ -272,6 +272,20 @@ const struct th_api_schema th_api_schemas[] = {
     {"TemplatePreview",
      CLOSED("\"template\"",
             "\"template\":" REF("Template") ",\"event\":" STR_NULL ",\"type\":" STR_NULL ",\"data\":{}")},
+    {"Explain",
+     CLOSED("\"headers\"",
+            "\"headers\":{\"type\":\"object\",\"additionalProperties\":{\"oneOf\":[{\"type\":\"string\"},{"
+            "\"type\":"
+            "\"array\",\"items\":{\"type\":\"string\"}}]}},\"body\":{\"type\":[\"string\",\"null\"],"
+            "\"maxLength\":131072},"
+            "\"body_base64\":{\"type\":[\"string\",\"null\"],\"maxLength\":174766},"
+            "\"secret\":{\"type\":[\"string\",\"null\"],\"maxLength\":1024},\"received_at\":" TIME_NULL)},
+    {"ExplainStep", OBJECT("\"name\",\"ok\",\"value\"", "\"name\":" STR ",\"ok\":" BOOL ",\"value\":" STR)},
+    {"Explained", OBJECT("\"verified\",\"dialect\",\"secret\",\"detail\",\"steps\",\"findings\"",
+                         "\"verified\":" BOOL ",\"dialect\":" STR
+                         ",\"secret\":{\"type\":\"string\",\"enum\":[\"stored\",\"given\"]},\"detail\":" STR
+                         ",\"steps\":{\"type\":\"array\",\"items\":" REF(
+                             "ExplainStep") "},\"findings\":{\"type\":\"array\",\"items\":" STR "}")},
     {"TemplatePreviewed", OBJECT("\"body\",\"bytes\"", "\"body\":{},\"bytes\":" INT)},
     {"EventTypeVersion",
      OBJECT("\"version\"", "\"version\":{\"type\":\"string\",\"maxLength\":10},\"sunset\":" TIME_NULL

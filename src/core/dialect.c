@@ -343,3 +343,8 @@ struct th_span th_dialect_wire_field(const struct th_dialect *d, struct th_span 
             return d->spec.api.fields[i].key.s;
     return native;
 }
+
+enum th_error th_dialect_receiver_set(struct th_dialect *d, struct th_span text)
+{
+    return th_arena_copy(&d->arena, text, &d->values.receiver) ? TH_OK : TH_NOMEM;
+}

@@ -24,6 +24,8 @@ enum th_id_form { TH_ID_ULID, TH_ID_INTEGER, TH_ID_UUID };
 
 struct th_dialect_values {
     struct th_span name, content_type;
+    struct th_span
+        receiver; /* whole text of its file, for the receiver's library; n == 0: it is a built-in one */
     struct th_rules rules;
     uint32_t body_max; /* bytes of `data` */
     bool ecmascript;   /* how JSON is written */
@@ -76,6 +78,8 @@ bool th_dialect_type(const struct th_dialect *d, unsigned i, struct th_span *typ
                      struct th_span *sample);
 /** True when the type may be published or subscribed to. */
 bool th_dialect_type_known(const struct th_dialect *d, struct th_span type);
+/** Keeps the whole text of the dialect's file (copied). TH_NOMEM. */
+TH_MUST_USE enum th_error th_dialect_receiver_set(struct th_dialect *d, struct th_span text);
 /** Whether a text has the form of this dialect's event types; with `pattern` also "*", "a.*" and "*.b". */
 bool th_dialect_type_ok(const struct th_dialect *d, struct th_span type, bool pattern);
 /** Resource type by catalogue or prefix; empty when the dialect says nothing. */

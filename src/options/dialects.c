@@ -181,6 +181,43 @@ static void folder_of(const char *path, char *dir, size_t size)
         snprintf(dir, size, "/");
 }
 
+enum th_error th_dialect_whole_file(const char *path, struct th_span yaml, struct th_buf *out, char *why,
+                                    size_t why_size)
+{
+    char dir[4096];
+    struct th_arena mem;
+    struct th_node *root;
+    struct th_span name;
+    enum th_error error = name_of(path, &name, why, why_size);
+
+    if (error)
+        return error;
+    folder_of(path, dir, sizeof dir);
+    th_arena_init(&mem, TREE_MAX);
+    error = th_extends_tree(path, name, dir, yaml, &mem, &root, why, why_size);
+    if (!error)
+        th_extends_write(root, out);
+    th_arena_fini(&mem);
+    return error;
+}
+
+/* What receivers need of it: the text that extends nothing. */
+static enum th_error keep_text(const char *path, struct th_span yaml, struct th_dialect *d, char *why,
+                               size_t why_size)
+{
+    struct th_buf all;
+    enum th_error error;
+
+    th_buf_init(&all, 2u << 20);
+    error = th_dialect_whole_file(path, yaml, &all, why, why_size);
+    if (!error && (all.failed || th_dialect_receiver_set(d, th_buf_view(&all)) != TH_OK)) {
+        snprintf(why, why_size, "%s: out of memory", path);
+        error = TH_NOMEM;
+    }
+    th_buf_fini(&all);
+    return error;
+}
+
 static enum th_error load_one(const char *path, struct th_dialect **out, uint8_t print[32], char *why,
                               size_t why_size)
 {
@@ -201,6 +238,11 @@ static enum th_error load_one(const char *path, struct th_dialect **out, uint8_t
         folder_of(path, dir, sizeof dir);
         error = load_text(path, name, dir, th_buf_view(&text), out, why, why_size);
     }
+    if (!error) {
+        error = keep_text(path, th_buf_view(&text), *out, why, why_size);
+        if (error)
+            th_dialect_free(*out);
+    }
     th_buf_fini(&text);
     return error;
 }
@@ -210,26 +252,6 @@ enum th_error th_dialect_load_file(const char *path, struct th_dialect **out, ch
     uint8_t print[32] = {0};
 
     return load_one(path, out, print, why, why_size);
-}
-
-enum th_error th_dialect_whole_file(const char *path, struct th_span yaml, struct th_buf *out, char *why,
-                                    size_t why_size)
-{
-    char dir[4096];
-    struct th_arena mem;
-    struct th_node *root;
-    struct th_span name;
-    enum th_error error = name_of(path, &name, why, why_size);
-
-    if (error)
-        return error;
-    folder_of(path, dir, sizeof dir);
-    th_arena_init(&mem, TREE_MAX);
-    error = th_extends_tree(path, name, dir, yaml, &mem, &root, why, why_size);
-    if (!error)
-        th_extends_write(root, out);
-    th_arena_fini(&mem);
-    return error;
 }
 
 enum th_error th_dialect_whole(const char *dir, const char *name, struct th_buf *out, char *why,

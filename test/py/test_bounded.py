@@ -220,6 +220,7 @@ def test_every_route_with_the_largest_objects(world):
     bodies = {"POST /v1/events": {"type": "a.b", "data": WORST}, "POST /v1/events/batch": [{"type": "a.b", "data": WORST}] * 300,
               "POST /v1/webhooks": largest_endpoint(), "PATCH /v1/webhooks/{id}": largest_endpoint(),
               "POST /v1/webhooks/{id}/backfill": {"since": "2020-01-01T00:00:00Z"},
+              "POST /v1/webhooks/{id}/explain": {"headers": {"webhook-id": "m", "webhook-timestamp": "1775116800", "webhook-signature": " ".join(["v1," + "A" * 43 + "="] * 100)}, "body": "[" * 100000},
               "POST /v1/webhooks/{id}/replay": {"since": "2020-01-01T00:00:00Z"},
               "PUT /v1/tenants/{tenant}": {"name": "n" * 250, "attributes": {f"a{i}": "x" * 1000 for i in range(15)}},
               "POST /v1/keys": {"role": "support", "name": "k" * 128},

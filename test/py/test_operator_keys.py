@@ -72,6 +72,7 @@ ROUTES = {
     "DELETE /v1/inboxes/rejected/{id}": ("admin", None),
     "GET /v1/audit": ("admin", None),
     "POST /v1/templates/preview": ("read-only", "webhooks:read"),
+    "POST /v1/webhooks/{id}/explain": ("read-only", "webhooks:read"),
     "GET /v1/event-types": ("read-only", "any"),
     "GET /v1/event-types/{type}": ("read-only", "any"),
     "GET /v1/event-types/{type}/usage": ("read-only", None),
@@ -95,7 +96,7 @@ INCLUDES = {"webhooks:manage": {"webhooks:manage", "webhooks:read", "any"}, "web
             "events:publish": {"events:publish", "any"}, "answers:read": {"any"}}
 BODIES = {"POST /v1/events": {"type": "a.b", "data": 1}, "POST /v1/events/batch": [{"type": "a.b", "data": 1}],
           "POST /v1/webhooks": {"url": "http://127.0.0.1:9999/new", "active": False}, "PATCH /v1/webhooks/{id}": {"description": "x"},
-          "POST /v1/webhooks/{id}/backfill": {"since": "2020-01-01T00:00:00Z"},
+          "POST /v1/webhooks/{id}/backfill": {"since": "2020-01-01T00:00:00Z"}, "POST /v1/webhooks/{id}/explain": {"headers": {}},
           "POST /v1/webhooks/{id}/replay": {"since": "2020-01-01T00:00:00Z"}, "PUT /v1/tenants/{tenant}": {"name": "x"},
           "POST /v1/tenants/{tenant}/keys": {"scopes": ["webhooks:read"]}, "POST /v1/tenants/{tenant}/portal-links": {"scopes": ["webhooks:read"]}, "POST /v1/keys": {"role": "read-only", "name": "new"},
           "PUT /v1/event-types/{type}": {"description": "x"}, "PUT /v1/tenants/{tenant}/event-types/{type}": {"description": "x"},

@@ -7,6 +7,7 @@ import { DeliveryTable, remember, useDeliveries } from '../rows.js';
 import { trouble } from './overview.js';
 import { Secrets, Test, authText } from '../endpoint-parts.js';
 import { VerifyCode } from '../verify.js';
+import { Explain } from '../explain.js';
 import { HealthChart, ranges } from '../charts.js';
 
 const Settings = ({ w, dialect, id, tenant }) => {
@@ -62,7 +63,7 @@ export default function Endpoint({ route, tenant: chosen, setOwner, setTitle }) 
     ${bad && html`<${Note} tone=${state === 'failing' ? 'warn' : 'bad'} icon=${state === 'failing' ? 'alarm' : 'off'} title=${bad[0]}>${bad[1]}. ${h.waiting ? html`<b>${num(h.waiting)}${h.more_in_store ? '+' : ''}</b> ${h.held ? 'are held' : 'wait'}.` : ''}
       ${state === 'failing' && h.retrying > 0 && can('support') && html`<div class="acts"><button class="btn sm" type="button" onClick=${() => setDialog('retry')}>Try what waits now…</button></div>`}</${Note}>`}
     <nav class="tabs" aria-label="Of this endpoint">${[['', 'Health'], ['verify', 'Verify'], ['danger', 'Delete']].filter(([v]) => v !== 'danger' || admin).map(([v, t]) => html`<a href=${to('endpoints/' + encodeURIComponent(id), { tenant: asked ?? tenant, view: v })} aria-current=${tab === v ? 'page' : null}>${t}</a>`)}</nav>
-    <div class="cols sec"><div>${tab === 'verify' ? html`<${VerifyCode} dialect=${dialect} url=${w.url} variant=${w.signature_variant} language=${route.query.get('lang') ?? ''} onLanguage=${(l) => filter({ lang: l })} />`
+    <div class="cols sec"><div>${tab === 'verify' ? html`<${VerifyCode} dialect=${dialect} url=${w.url} variant=${w.signature_variant} language=${route.query.get('lang') ?? ''} onLanguage=${(l) => filter({ lang: l })} /><${Explain} id=${id} tenant=${tenant} />`
       : tab === 'danger' ? html`<section class="panel"><div class="ph"><h2>Delete this endpoint</h2></div><div class="pb"><p>What waits for it is cancelled${h?.waiting ? html`: <b>${num(h.waiting)}</b> deliveries` : ''}. Its log stays until retention. There is no way back.</p><p class="acts"><button class="btn harm" type="button" onClick=${() => setDialog('delete')}>Delete…</button></p></div></section>`
       : html`<${HealthChart} range=${range} tenant=${tenant} endpoint=${id} link=${(r) => to('endpoints/' + encodeURIComponent(id), { tenant: asked ?? tenant, range: r === '24h' ? null : r })} />
         <section class="sec" aria-labelledby="deliveries"><div class="sec-h"><h2 id="deliveries">Deliveries</h2><${Live} live=${list.live} /><a href=${to('deliveries', { tenant, endpoint: id })}>All of this endpoint</a></div>

@@ -6,6 +6,7 @@ import { filter, go, to } from '../route.js';
 import { DeliveryTable, remember, useDeliveries } from '../rows.js';
 import { Secrets, Test, authText } from '../endpoint-parts.js';
 import { VerifyCode } from '../verify.js';
+import { Explain } from '../explain.js';
 import { trouble, waiting } from './health.js';
 import { Replay } from './replay.js';
 import { t } from './texts.js';
@@ -43,7 +44,7 @@ export default function Endpoint({ route, setTitle }) {
         <button class="btn" type="button" onClick=${() => setDialog('replay')}>${t('send_again')}</button></div>`}</div>
     ${bad && html`<${Note} tone=${state === 'failing' ? 'warn' : 'bad'} icon=${state === 'failing' ? 'alarm' : 'off'} title=${bad[0]}>${bad[1]} ${waiting(h)}</${Note}>`}
     <nav class="tabs" aria-label=${t('of_endpoint')}>${[['', 'deliveries'], ['verify', 'verify'], ...(may ? [['delete', 'delete']] : [])].map(([v, n]) => html`<a href=${here(v)} aria-current=${tab === v ? 'page' : null}>${t(n)}</a>`)}</nav>
-    <div class="cols sec"><div>${tab === 'verify' ? html`<${VerifyCode} dialect=${dialect} url=${w.url} variant=${w.signature_variant} language=${route.query.get('lang') ?? ''} onLanguage=${(l) => filter({ lang: l })} />`
+    <div class="cols sec"><div>${tab === 'verify' ? html`<${VerifyCode} dialect=${dialect} url=${w.url} variant=${w.signature_variant} language=${route.query.get('lang') ?? ''} onLanguage=${(l) => filter({ lang: l })} /><${Explain} id=${id} tenant=${undefined} />`
       : tab === 'delete' && may ? html`<section class="panel" aria-labelledby="de"><div class="ph"><h2 id="de">${t('delete_this')}</h2></div><div class="pb"><p>${t('delete_what')} ${h ? waiting(h) : ''}</p><p class="acts"><button class="btn harm" type="button" onClick=${() => setDialog('delete')}>${t('delete_ask')}</button></p></div></section>`
       : html`<section aria-labelledby="dl"><div class="sec-h"><h2 id="dl">${t('latest')}</h2><${Live} live=${list.live} /><a href=${to('deliveries', { endpoint: id })}>${t('all')}</a></div><${DeliveryTable} list=${list} tenant="" withEndpoint=${false} caption=${t('latest')} most=${10} empty=${t('no_delivery')} /></section>`}</div>
     <aside aria-label=${t('settings_and_secrets')}><${Settings} w=${w} id=${id} />${session.now.secrets && html`<${Secrets} id=${id} tenant="" dialect=${dialect} may=${true} />`}${may && html`<${Test} id=${id} tenant="" dialect=${dialect} events=${w.events} />`}</aside></div>
