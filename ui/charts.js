@@ -1,6 +1,6 @@
-/* Charts of GET /v1/stats, drawn by hand: success is quiet, failure is loud. Each has its message as a label and its numbers as a
- * table; a click on a bar leads to the deliveries of that time. */
-import { html, ms, num, useState, when } from './base.js';
+/* Charts of GET /v1/stats, drawn by uPlot: success is quiet, failure is loud. Each has its message as a label and its numbers as a
+ * table; a click, or a drag over a time, leads to the deliveries of that time. */
+import { html, ms, num, useEffect, useMemo, useRef, useState, when } from './base.js';
 import { call, query, serverNow, useLoad } from './api.js';
 import { Failed, Req, outcomeWord } from './parts.js';
 import { go, to } from './route.js';
@@ -13,48 +13,90 @@ export const ranges = { '1h': { label: '1 hour', name: 'The last hour', length: 
 /** Bars of the same width from since to now; several steps can make one bar. */
 function bars(data, range) {
   const width = range.size * (range.group ?? 1), end = Math.ceil((serverNow() + 1) / range.size) * range.size, n = Math.ceil(range.length / width), out = [];
-  for (let i = 0; i < n; i++) out.push({ t: end - (n - i) * width, width, ok: 0, no: 0, failed: {}, p50: null, p95: null });
+  for (let i = 0; i < n; i++) out.push({ t: end - (n - i) * width, width, ok: 0, no: 0, failed: {}, p50: null, p95: null, p99: null });
   for (const d of data) {
     const b = out[Math.floor((new Date(d.t).getTime() - out[0].t) / width)];
     if (!b) continue;
     b.ok += d.succeeded;
     b.no += d.attempts - d.succeeded;
     for (const [k, v] of Object.entries(d.failed)) b.failed[k] = (b.failed[k] ?? 0) + v;
-    if (d.p50_ms !== null) { b.p50 = Math.max(b.p50 ?? 0, d.p50_ms); b.p95 = Math.max(b.p95 ?? 0, d.p95_ms); }
+    if (d.p50_ms !== null) { b.p50 = Math.max(b.p50 ?? 0, d.p50_ms); b.p95 = Math.max(b.p95 ?? 0, d.p95_ms); b.p99 = Math.max(b.p99 ?? 0, d.p99_ms); }
   }
   return out;
 }
 
-/** A round number at or above n, and what to write for it. */
-function ceiling(n) {
-  const size = 10 ** Math.floor(Math.log10(Math.max(n, 1)));
-  return [1, 2, 4, 5, 10].map((k) => k * size).find((k) => k >= n) ?? 10 * size;
-}
-const short = (n) => (n >= 1e6 ? `${n / 1e6} M` : n >= 1e4 ? `${n / 1e3} k` : num(n));
 const hour = (t) => new Date(t).toTimeString().slice(0, 5);
 const label = (t, range) => (range.length > 24 * H ? when(new Date(t)).replace(/ \d\d:\d\d$/, '') : hour(t));
+const short = (n) => (n >= 1e6 ? `${n / 1e6} M` : n >= 1e4 ? `${n / 1e3} k` : num(n));
 
-const Axis = ({ list, range, W, h }) => {
-  const at = [0, Math.floor(list.length / 2), list.length - 1];
-  return html`<path class="base" d=${`M0 ${h}h${W}`} />${at.map((i, k) => html`<text x=${k === 0 ? 0 : k === 2 ? W : (i / list.length) * W} y=${h + 16} text-anchor=${['start', 'middle', 'end'][k]}>${k === 2 ? 'now' : label(list[i].t, range)}</text>`)}`;
+/* ---- uPlot, when the first chart is about to be drawn ---- */
+
+/** @type {Promise<any>|null} */
+let library = null;
+function load() {
+  library ??= (async () => {
+    const sheet = document.createElement('link');
+    sheet.rel = 'stylesheet';
+    sheet.href = new URL('./vendor/uplot.css', import.meta.url).href;
+    const styled = new Promise((done) => { sheet.onload = sheet.onerror = done; });
+    document.head.append(sheet);
+    const [module] = await Promise.all([import('./vendor/uplot.js'), styled]);
+    return module.default;
+  })();
+  library.catch(() => { library = null; });
+  return library;
+}
+
+const colour = (/** @type {string} */ name) => getComputedStyle(document.documentElement).getPropertyValue('--' + name).trim();
+const dark = matchMedia('(prefers-color-scheme: dark)');
+
+/** One chart. `lines`: [{ key or value(bar), name, tone, unit?, bar?, dash? }] over the bars of `list`; a line of bars stands before the ones
+ * above it. Dragging over a time, or clicking on one, leads to its deliveries.
+ * @param {{list: any[], range: any, lines: any[], text: string, where: (b: any) => void, high?: number, unit?: (n: number) => string, full?: number}} p */
+const Plot = ({ list, range, lines, text, where, high = 150, unit = short, full }) => {
+  const box = useRef(/** @type {HTMLElement|null} */ (null)), plot = useRef(/** @type {any} */ (null)), leadsTo = useRef(where);
+  const [at, setAt] = useState(/** @type {number|null} */ (null)), [theme, setTheme] = useState(dark.matches), [failed, setFailed] = useState(false);
+  leadsTo.current = where;
+  useEffect(() => { const f = () => setTheme(dark.matches); dark.addEventListener('change', f); return () => dark.removeEventListener('change', f); }, []);
+  const data = useMemo(() => [list.map((b) => (b.t + b.width / 2) / 1000), ...lines.map((l) => list.map(l.value))], [list]);
+  useEffect(() => {
+    let gone = false, watch = /** @type {ResizeObserver|null} */ (null);
+    load().then((uPlot) => {
+      if (gone || !box.current) return;
+      const index = (/** @type {any} */ u, /** @type {number} */ x) => Math.max(0, Math.min(list.length - 1, Math.floor((u.posToVal(x, 'x') * 1000 - list[0].t) / list[0].width)));
+      const axis = { stroke: colour('ink-2'), font: '11px ' + getComputedStyle(document.body).fontFamily, ticks: { show: false }, grid: { stroke: colour('chart-grid'), width: 1 } };
+      const made = new uPlot({
+        width: Math.max(120, box.current.clientWidth), height: high, legend: { show: false }, padding: [8, 8, 0, 0],
+        cursor: { y: false, points: { size: 6 }, drag: { x: true, y: false, setScale: false, dist: 6 } }, select: { show: true },
+        scales: { x: { time: true, range: [list[0].t / 1000, (list[list.length - 1].t + list[0].width) / 1000] }, y: { range: (/** @type {any} */ u, /** @type {number} */ min, /** @type {number} */ max) => [0, full ?? Math.max(1, (max ?? 1) * 1.05)] } },
+        axes: [{ ...axis, space: 56, grid: { show: false }, values: (/** @type {any} */ u, /** @type {number[]} */ ticks) => ticks.map((s) => label(s * 1000, range)) },
+          { ...axis, side: 1, size: 52, space: 40, values: (/** @type {any} */ u, /** @type {number[]} */ ticks) => ticks.map(unit) }],
+        series: [{}, ...lines.map((l) => ({ label: l.name, stroke: colour(l.tone), fill: l.bar ? colour(l.tone) : undefined, width: l.bar ? 0 : 1.75, dash: l.dash, points: { show: !l.bar && list.filter((b) => l.value(b) !== null).length < 3, size: 5, fill: colour(l.tone) },
+          paths: l.bar ? uPlot.paths.bars({ size: [0.84, 60], align: 0 }) : undefined, spanGaps: false }))],
+        hooks: {
+          setCursor: [(/** @type {any} */ u) => setAt(u.cursor.left >= 0 ? u.cursor.idx ?? null : null)],
+          setSelect: [(/** @type {any} */ u) => { const { left, width } = u.select; if (width < 6) return; const a = list[index(u, left)], b = list[index(u, left + width)]; leadsTo.current({ t: a.t, width: b.t + b.width - a.t }); }],
+          ready: [(/** @type {any} */ u) => { let x = 0; u.over.addEventListener('mousedown', (/** @type {MouseEvent} */ e) => { x = e.clientX; }); u.over.addEventListener('click', (/** @type {MouseEvent} */ e) => { if (Math.abs(e.clientX - x) < 6) leadsTo.current(list[index(u, e.offsetX)]); }); }],
+        },
+      }, data, box.current);
+      plot.current = made;
+      watch = new ResizeObserver(() => { if (box.current && Math.abs(box.current.clientWidth - made.width) > 1) made.setSize({ width: Math.max(120, box.current.clientWidth), height: high }); });
+      watch.observe(box.current);
+    }, () => { if (!gone) setFailed(true); });
+    return () => { gone = true; watch?.disconnect(); plot.current?.destroy(); plot.current = null; };
+  }, [data, theme]);
+  const b = at === null ? null : list[at];
+  return html`<div class="plot" role="img" aria-label=${text} ref=${box}></div><p class="plot-at" aria-hidden="true">${failed ? 'The chart could not be loaded; the table has its numbers.' : b ? html`${when(new Date(b.t))}: ${lines.map((l, i) => html`${i ? ', ' : ''}${l.name} ${l.value(b) === null ? '–' : (l.unit ?? unit)(l.said ? l.said(b) : l.value(b))}`)}` : ''}</p>`;
 };
 
-const Bars = ({ list, range, where, W = 560, text }) => {
-  const h = 120, top = ceiling(Math.max(1, ...list.map((b) => b.ok + b.no))), w = W / list.length, y = (n) => (n / top) * h;
-  return html`<svg class="chart wide" viewBox=${`0 0 ${W + 42} ${h + 32}`} role="img" aria-label=${text}><g transform="translate(0 12)">${[1, 0.5].map((k) => html`<path class="grid" d=${`M0 ${h - k * h}h${W}`} /><text x=${W + 6} y=${h - k * h + 4}>${short(top * k)}</text>`)}
-    ${list.map((b, i) => { const ok = y(b.ok), no = y(b.no), x = i * w; return html`<g class="bar" onClick=${() => where(b)}><title>${`${when(new Date(b.t))}: ${num(b.ok)} succeeded, ${num(b.no)} failed`}</title><path class="hit" d=${`M${x} 0h${w}v${h}h-${w}z`} />
-      ${ok > 0 && html`<path class="ok" d=${`M${x + w * 0.08} ${h - no - ok - (no ? 1 : 0)}h${w * 0.84}v${ok}h-${w * 0.84}z`} />`}${no > 0 && html`<path class="no" d=${`M${x + w * 0.08} ${h - Math.max(1, no)}h${w * 0.84}v${Math.max(1, no)}h-${w * 0.84}z`} />`}</g>`; })}<${Axis} list=${list} range=${range} W=${W} h=${h} /></g></svg>`;
-};
+const all = (b) => b.ok + b.no;
+const attempts = [{ name: 'succeeded', tone: 'chart-ok', bar: true, value: all, said: (b) => b.ok }, { name: 'failed', tone: 'bad', bar: true, value: (b) => b.no }];
+const share = (n) => `${Math.round(n * 10) / 10} %`;
+const failing = [{ name: 'failed', tone: 'bad', value: (b) => (all(b) ? (b.no / all(b)) * 100 : null) }];
+const times = [{ name: 'half within', tone: 'chart-line', value: (b) => b.p50 }, { name: '95 % within', tone: 'hold', dash: [5, 3], value: (b) => b.p95 }, { name: '99 % within', tone: 'warn', dash: [2, 3], value: (b) => b.p99 }];
 
-const Lines = ({ list, range, text }) => {
-  const W = 290, h = 120, top = ceiling(Math.max(1, ...list.map((b) => b.p95 ?? 0))), w = W / list.length;
-  const path = (key) => { let d = '', on = false; list.forEach((b, i) => { if (b[key] === null) { on = false; return; } d += `${on ? 'L' : 'M'}${((i + 0.5) * w).toFixed(1)} ${(h - (b[key] / top) * h).toFixed(1)}`; if (!on) d += 'h.1'; on = true; }); return d; };
-  return html`<svg class="chart" viewBox=${`0 0 ${W + 36} ${h + 32}`} role="img" aria-label=${text}><g transform="translate(0 12)">${[1, 0.5].map((k) => html`<path class="grid" d=${`M0 ${h - k * h}h${W}`} /><text x=${W + 6} y=${h - k * h + 4}>${short(top * k)}</text>`)}
-    <path class="line" d=${path('p50')} /><path class="line2" d=${path('p95')} /><${Axis} list=${list} range=${range} W=${W} h=${h} /></g></svg>`;
-};
-
-const Table = ({ list, range }) => html`<div class="tw"><table><caption class="sr">Attempts by ${range.unit}</caption><thead><tr><th scope="col">From</th><th scope="col" class="num">Succeeded</th><th scope="col" class="num">Failed</th><th scope="col" class="c-s">Why</th><th scope="col" class="num">Half within</th><th scope="col" class="num c-s">95 % within</th></tr></thead>
-  <tbody>${list.filter((b) => b.ok + b.no).reverse().map((b) => html`<tr><td>${when(new Date(b.t))}</td><td class="num">${num(b.ok)}</td><td class="num">${num(b.no)}</td><td class="c-s dim">${Object.entries(b.failed).map(([k, v]) => `${outcomeWord(k)} ${num(v)}`).join(', ')}</td><td class="num">${ms(b.p50)}</td><td class="num c-s">${ms(b.p95)}</td></tr>`)}${!list.some((b) => b.ok + b.no) && html`<tr><td colspan="6" class="dim">No attempt in this time.</td></tr>`}</tbody></table></div>`;
+const Table = ({ list, range }) => html`<div class="tw"><table><caption class="sr">Attempts by ${range.unit}</caption><thead><tr><th scope="col">From</th><th scope="col" class="num">Succeeded</th><th scope="col" class="num">Failed</th><th scope="col" class="c-s">Why</th><th scope="col" class="num">Half within</th><th scope="col" class="num c-s">95 % within</th><th scope="col" class="num c-m">99 %</th></tr></thead>
+  <tbody>${list.filter((b) => b.ok + b.no).reverse().map((b) => html`<tr><td>${when(new Date(b.t))}</td><td class="num">${num(b.ok)}</td><td class="num">${num(b.no)}</td><td class="c-s dim">${Object.entries(b.failed).map(([k, v]) => `${outcomeWord(k)} ${num(v)}`).join(', ')}</td><td class="num">${ms(b.p50)}</td><td class="num c-s">${ms(b.p95)}</td><td class="num c-m">${ms(b.p99)}</td></tr>`)}${!list.some((b) => b.ok + b.no) && html`<tr><td colspan="7" class="dim">No attempt in this time.</td></tr>`}</tbody></table></div>`;
 
 const useStats = (name, tenant, endpoint) => {
   const range = ranges[name];
@@ -67,26 +109,31 @@ const useStats = (name, tenant, endpoint) => {
 };
 
 const leads = (tenant, endpoint) => (b) => go(to('deliveries', { tenant: tenant || 'default', endpoint, since: new Date(b.t).toISOString(), until: new Date(b.t + b.width).toISOString() }));
-const Partial = ({ at }) => at ? html`<p class="hint">Counted from ${when(new Date(at))} on: the log has more attempts than one answer looks at.</p>` : null;
+const Partial = ({ at }) => at ? html`<p class="hint">Counted from ${when(new Date(at))} on: the server is still summing up what was before.</p>` : null;
 const percent = (part, all) => `${((part / all) * 100).toFixed(part && part !== all ? 1 : 0)} %`;
 
-/** The overview's charts. */
+const Key = ({ of }) => html`<span class="k">${of.map((l) => html`<span><i class=${'sw sw-' + l.tone}></i>${l.name}</span>`)}</span>`;
+const Three = ({ d, list, range, unit, where, last }) => html`<div class="charts"><figure><figcaption>Attempts in each ${unit}<${Key} of=${attempts} /></figcaption><${Plot} list=${list} range=${range} lines=${attempts} where=${where} text=${`Attempts in each ${unit}: ${num(d?.ok ?? 0)} succeeded and ${num(d?.no ?? 0)} failed. The same as a table by the button above.`} /></figure>
+    <figure><figcaption>Share that failed <b>${d && d.ok + d.no ? percent(d.no, d.ok + d.no) : ''}</b></figcaption><${Plot} list=${list} range=${range} lines=${failing} where=${where} unit=${share} full=${100} text=${d && d.ok + d.no ? `${percent(d.no, d.ok + d.no)} of the attempts failed.` : 'Share of attempts that failed: none yet.'} /></figure>
+    <figure><figcaption>Time of an attempt, ms <b>${last ? ms(last.p50) : ''}</b><${Key} of=${times} /></figcaption><${Plot} list=${list} range=${range} lines=${times} where=${where} text=${last ? `Milliseconds of an attempt: half within ${ms(last.p50)}, 95 percent within ${ms(last.p95)}, 99 percent within ${ms(last.p99)} at the end.` : 'Milliseconds of an attempt: none yet.'} /></figure></div>`;
+
+/** The charts of the installation or of a tenant. */
 export const Charts = ({ range: name, tenant }) => {
   const page = useStats(name, tenant, ''), range = ranges[name], [table, setTable] = useState(false);
+  const list = useMemo(() => page.data?.list ?? bars([], range), [page.data, name]);
   if (page.error) return html`<div class="sec"><${Failed} error=${page.error} again=${page.reload} what="The charts" /></div>`;
-  const d = page.data, list = d?.list ?? bars([], range), all = d ? d.ok + d.no : 0, unit = range.group ? `${range.group} ${range.unit}s` : range.unit;
-  const last = list.filter((b) => b.p50 !== null).at(-1);
-  return html`<section class="sec" aria-labelledby="h-c"><div class="sec-h"><h2 id="h-c">${range.name}</h2><p>${all ? html`${num(all)} attempts, ${percent(d.no, all)} failed` : d ? 'No attempt' : ''}</p><button class="linkish" type="button" aria-expanded=${String(table)} onClick=${() => setTable(!table)}>${table ? 'As charts' : 'As a table'}</button></div>
-    ${table ? html`<${Table} list=${list} range=${range} />` : html`<div class="charts two"><figure><figcaption>Attempts in each ${unit}<span class="k"><span><i class="sw sw-ok"></i>succeeded</span><span><i class="sw sw-no"></i>failed</span></span></figcaption><${Bars} list=${list} range=${range} where=${leads(tenant, null)} text=${`Attempts in each ${unit}: ${num(d?.ok ?? 0)} succeeded and ${num(d?.no ?? 0)} failed. The same as a table by the button above.`} /></figure>
-    <figure><figcaption>Time of an attempt, ms <b>${last ? ms(last.p50) : ''}</b><span class="k"><span><i class="sw sw-l"></i>half within</span><span><i class="sw sw-l2"></i>95 %</span></span></figcaption><${Lines} list=${list} range=${range} text=${last ? `Milliseconds of an attempt: half within ${ms(last.p50)}, 95 percent within ${ms(last.p95)} at the end.` : 'Milliseconds of an attempt: none yet.'} /></figure></div>`}
+  const d = page.data, n = d ? d.ok + d.no : 0, unit = range.group ? `${range.group} ${range.unit}s` : range.unit, last = list.filter((b) => b.p50 !== null).at(-1);
+  return html`<section class="sec" aria-labelledby="h-c"><div class="sec-h"><h2 id="h-c">${range.name}</h2><p>${n ? html`${num(n)} attempts, ${percent(d.no, n)} failed` : d ? 'No attempt' : ''}</p><button class="linkish" type="button" aria-expanded=${String(table)} onClick=${() => setTable(!table)}>${table ? 'As charts' : 'As a table'}</button></div>
+    ${table ? html`<${Table} list=${list} range=${range} />` : html`<${Three} d=${d} list=${list} range=${range} unit=${unit} where=${leads(tenant, null)} last=${last} />`}
     <${Partial} at=${d?.partial} /><${Req} told=${d?.told} /></section>`;
 };
 
-/** An endpoint's chart, with its message as a sentence. */
+/** An endpoint's charts, with their message as a sentence. */
 export const HealthChart = ({ range: name, tenant, endpoint, link }) => {
   const page = useStats(name, tenant, endpoint), range = ranges[name], [table, setTable] = useState(false);
-  const d = page.data, all = d ? d.ok + d.no : 0, last = d?.list.filter((b) => b.p50 !== null).at(-1);
+  const list = useMemo(() => page.data?.list ?? bars([], range), [page.data, name]);
+  const d = page.data, n = d ? d.ok + d.no : 0, unit = range.group ? `${range.group} ${range.unit}s` : range.unit, last = list.filter((b) => b.p50 !== null).at(-1);
   return html`<section class="panel" aria-labelledby="h-h"><div class="ph"><h2 id="h-h">Health</h2><nav class="seg" aria-label="Time range">${Object.entries(ranges).map(([r, x]) => html`<a href=${link(r)} aria-current=${r === name ? 'true' : null}>${x.label}</a>`)}</nav></div><div class="pb">
-    ${page.error ? html`<p class="dim">${page.error.message}</p>` : html`<p>${!d ? '…' : !all ? 'No attempt in this time.' : html`<b>${percent(d.ok, all)}</b> of ${num(all)} attempts succeeded${last ? html`; half within <b>${ms(last.p50)}</b>, 95 % within ${ms(last.p95)} at the end` : ''}.`} <button class="linkish small" type="button" aria-expanded=${String(table)} onClick=${() => setTable(!table)}>${table ? 'As a chart' : 'As a table'}</button></p>
-    ${table ? html`<${Table} list=${d?.list ?? []} range=${range} />` : html`<${Bars} W=${860} list=${d?.list ?? bars([], range)} range=${range} where=${leads(tenant, endpoint)} text=${d ? `${num(d.ok)} attempts succeeded, ${num(d.no)} failed.` : 'Loading'} />`}<${Partial} at=${d?.partial} />`}</div></section>`;
+    ${page.error ? html`<p class="dim">${page.error.message}</p>` : html`<p>${!d ? '…' : !n ? 'No attempt in this time.' : html`<b>${percent(d.ok, n)}</b> of ${num(n)} attempts succeeded${last ? html`; half within <b>${ms(last.p50)}</b>, 95 % within ${ms(last.p95)}, 99 % within ${ms(last.p99)} at the end` : ''}.`} <button class="linkish small" type="button" aria-expanded=${String(table)} onClick=${() => setTable(!table)}>${table ? 'As charts' : 'As a table'}</button></p>
+    ${table ? html`<${Table} list=${list} range=${range} />` : html`<${Three} d=${d} list=${list} range=${range} unit=${unit} where=${leads(tenant, endpoint)} last=${last} />`}<${Partial} at=${d?.partial} />`}</div></section>`;
 };

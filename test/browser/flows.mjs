@@ -75,7 +75,13 @@ const flows = {
     await page.getByRole('button', { name: 'As charts' }).click();
     await page.getByRole('link', { name: '24 h' }).click();
     await page.waitForURL(/range=24h/);
-    await page.locator('.chart .bar').last().click();
+    await page.locator('.charts canvas').nth(2).waitFor(); // attempts, the share that failed, times
+    const over = await page.locator('.charts .u-over').first().boundingBox();
+    await page.mouse.move(over.x + over.width - 4, over.y + 40);
+    await page.locator('.plot-at', { hasText: /succeeded \d/ }).first().waitFor();
+    await page.mouse.down();
+    await page.mouse.move(over.x + over.width - 60, over.y + 40, { steps: 4 });
+    await page.mouse.up();
     await page.waitForURL(/deliveries\?.*since=.*until=/);
     await page.goBack();
     await needs.first().getByRole('link', { name: 'Recover…' }).click();

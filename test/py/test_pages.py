@@ -95,9 +95,9 @@ def test_the_vendored_module_is_what_its_page_says():
     import hashlib
 
     said = (UI / "vendor" / "README.md").read_text()
-    for name in ("preact-htm.js",):
+    for name in ("preact-htm.js", "uplot.js", "uplot.css"):
         assert hashlib.sha256((UI / "vendor" / name).read_bytes()).hexdigest() in said, name
-    assert "MIT" in (UI / "vendor" / "LICENSE.preact").read_text() and "Apache" in (UI / "vendor" / "LICENSE.htm").read_text()
+    assert "MIT" in (UI / "vendor" / "LICENSE.preact").read_text() and "Apache" in (UI / "vendor" / "LICENSE.htm").read_text() and "MIT" in (UI / "vendor" / "LICENSE.uplot").read_text()
 
 
 # ---- in the browser ----
