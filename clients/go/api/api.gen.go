@@ -41,18 +41,42 @@ func (e AuditRowResult) Valid() bool {
 	}
 }
 
+// Defines values for AuthenticationClientAuthentication.
+const (
+	AuthenticationClientAuthenticationBasic       AuthenticationClientAuthentication = "basic"
+	AuthenticationClientAuthenticationLessThanNil AuthenticationClientAuthentication = "<nil>"
+	AuthenticationClientAuthenticationPost        AuthenticationClientAuthentication = "post"
+)
+
+// Valid indicates whether the value is a known member of the AuthenticationClientAuthentication enum.
+func (e AuthenticationClientAuthentication) Valid() bool {
+	switch e {
+	case AuthenticationClientAuthenticationBasic:
+		return true
+	case AuthenticationClientAuthenticationLessThanNil:
+		return true
+	case AuthenticationClientAuthenticationPost:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for AuthenticationType.
 const (
-	APIKey AuthenticationType = "api_key"
-	Basic  AuthenticationType = "basic"
+	AuthenticationTypeAPIKey AuthenticationType = "api_key"
+	AuthenticationTypeBasic  AuthenticationType = "basic"
+	AuthenticationTypeOauth2 AuthenticationType = "oauth2"
 )
 
 // Valid indicates whether the value is a known member of the AuthenticationType enum.
 func (e AuthenticationType) Valid() bool {
 	switch e {
-	case APIKey:
+	case AuthenticationTypeAPIKey:
 		return true
-	case Basic:
+	case AuthenticationTypeBasic:
+		return true
+	case AuthenticationTypeOauth2:
 		return true
 	default:
 		return false
@@ -194,6 +218,24 @@ func (e EventTypeOf) Valid() bool {
 	}
 }
 
+// Defines values for ExplainedSecret.
+const (
+	Given  ExplainedSecret = "given"
+	Stored ExplainedSecret = "stored"
+)
+
+// Valid indicates whether the value is a known member of the ExplainedSecret enum.
+func (e ExplainedSecret) Valid() bool {
+	switch e {
+	case Given:
+		return true
+	case Stored:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for FindingKind.
 const (
 	FindingKindDelivery FindingKind = "delivery"
@@ -301,23 +343,27 @@ func (e NodeState) Valid() bool {
 
 // Defines values for Outcome.
 const (
-	OutcomeCancelled       Outcome = "cancelled"
-	OutcomeConnectError    Outcome = "connect_error"
-	OutcomeConnectionReset Outcome = "connection_reset"
-	OutcomeDNSError        Outcome = "dns_error"
-	OutcomeDenied          Outcome = "denied"
-	OutcomeFailedStatus    Outcome = "failed_status"
-	OutcomeInternalError   Outcome = "internal_error"
-	OutcomeProtocolError   Outcome = "protocol_error"
-	OutcomeSuccess         Outcome = "success"
-	OutcomeTLSError        Outcome = "tls_error"
-	OutcomeTimeout         Outcome = "timeout"
+	OutcomeCancelled              Outcome = "cancelled"
+	OutcomeClientCertificateError Outcome = "client_certificate_error"
+	OutcomeConnectError           Outcome = "connect_error"
+	OutcomeConnectionReset        Outcome = "connection_reset"
+	OutcomeDNSError               Outcome = "dns_error"
+	OutcomeDenied                 Outcome = "denied"
+	OutcomeFailedStatus           Outcome = "failed_status"
+	OutcomeInternalError          Outcome = "internal_error"
+	OutcomeProtocolError          Outcome = "protocol_error"
+	OutcomeSuccess                Outcome = "success"
+	OutcomeTLSError               Outcome = "tls_error"
+	OutcomeTimeout                Outcome = "timeout"
+	OutcomeTokenError             Outcome = "token_error"
 )
 
 // Valid indicates whether the value is a known member of the Outcome enum.
 func (e Outcome) Valid() bool {
 	switch e {
 	case OutcomeCancelled:
+		return true
+	case OutcomeClientCertificateError:
 		return true
 	case OutcomeConnectError:
 		return true
@@ -338,6 +384,8 @@ func (e Outcome) Valid() bool {
 	case OutcomeTLSError:
 		return true
 	case OutcomeTimeout:
+		return true
+	case OutcomeTokenError:
 		return true
 	default:
 		return false
@@ -800,6 +848,21 @@ func (e ListWebhookDeliveriesParamsTenterhookForm) Valid() bool {
 	}
 }
 
+// Defines values for ExplainRequestParamsTenterhookForm.
+const (
+	ExplainRequestParamsTenterhookFormNative ExplainRequestParamsTenterhookForm = "native"
+)
+
+// Valid indicates whether the value is a known member of the ExplainRequestParamsTenterhookForm enum.
+func (e ExplainRequestParamsTenterhookForm) Valid() bool {
+	switch e {
+	case ExplainRequestParamsTenterhookFormNative:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for StartReplayParamsTenterhookForm.
 const (
 	StartReplayParamsTenterhookFormNative StartReplayParamsTenterhookForm = "native"
@@ -1130,13 +1193,31 @@ type AuditRowResult string
 
 // Authentication defines model for Authentication.
 type Authentication struct {
+	// Audience oauth2: audience to ask for, where the server wants one; null or absent: none
+	Audience *string `json:"audience,omitempty"`
+
+	// ClientAuthentication oauth2: how id and secret are shown to the token's server: basic (default), or post: in the body
+	ClientAuthentication *AuthenticationClientAuthentication `json:"client_authentication,omitempty"`
+
+	// ClientID oauth2: who asks
+	ClientID *string `json:"client_id,omitempty"`
+
+	// ClientSecret oauth2: the client's secret, kept encrypted; *** for keys that may not read secrets
+	ClientSecret *string `json:"client_secret,omitempty"`
+
 	// Header api_key: the header's name, such as X-API-Key
 	Header *string `json:"header,omitempty"`
 
 	// Password basic: the password, kept encrypted; *** for keys that may not read secrets
 	Password *string `json:"password,omitempty"`
 
-	// Type basic: HTTP Basic; api_key: a header with a key; a change with the same type keeps what it leaves out
+	// Scope oauth2: scopes to ask for, with spaces between; null or absent: none
+	Scope *string `json:"scope,omitempty"`
+
+	// TokenURL oauth2: where tokens are asked for; judged like the endpoint's URL, at each request
+	TokenURL *string `json:"token_url,omitempty"`
+
+	// Type basic: HTTP Basic; api_key: a header with a key; oauth2: a token of OAuth 2.0 (client credentials); a change with the same type keeps what it leaves out
 	Type *AuthenticationType `json:"type,omitempty"`
 
 	// Username basic: the user, without a colon
@@ -1146,7 +1227,10 @@ type Authentication struct {
 	Value *string `json:"value,omitempty"`
 }
 
-// AuthenticationType basic: HTTP Basic; api_key: a header with a key; a change with the same type keeps what it leaves out
+// AuthenticationClientAuthentication oauth2: how id and secret are shown to the token's server: basic (default), or post: in the body
+type AuthenticationClientAuthentication string
+
+// AuthenticationType basic: HTTP Basic; api_key: a header with a key; oauth2: a token of OAuth 2.0 (client credentials); a change with the same type keeps what it leaves out
 type AuthenticationType string
 
 // BackfillFirst defines model for BackfillFirst.
@@ -1217,6 +1301,15 @@ type Cancelled struct {
 
 	// ID its id; it never changes
 	ID string `json:"id"`
+}
+
+// ClientCertificate defines model for ClientCertificate.
+type ClientCertificate struct {
+	// ExpiresAt when it ends; null or absent: never
+	ExpiresAt time.Time `json:"expires_at"`
+
+	// Subject whom the certificate names
+	Subject string `json:"subject"`
 }
 
 // Consent defines model for Consent.
@@ -1493,6 +1586,18 @@ type EndpointHealthPage struct {
 
 	// NextCursor give it as the parameter `cursor` to get the next page; null: this is the last
 	NextCursor *string `json:"next_cursor"`
+}
+
+// EndpointTLS defines model for EndpointTls.
+type EndpointTLS struct {
+	// Ca certificates of the authorities that are trusted for this endpoint, in place of all others, in PEM
+	Ca *string `json:"ca,omitempty"`
+
+	// Certificate what is shown to a server that asks for a client certificate: PEM, its own first, then the chain
+	Certificate *string `json:"certificate,omitempty"`
+
+	// Key the key itself; shown only here
+	Key *string `json:"key,omitempty"`
 }
 
 // Event defines model for Event.
@@ -1811,6 +1916,71 @@ type EventTypeVersion struct {
 	// Version version of the server
 	Version string `json:"version"`
 }
+
+// Explain defines model for Explain.
+type Explain struct {
+	// Body the body as it arrived, before any parser
+	Body *string `json:"body,omitempty"`
+
+	// BodyBase64 in place of body, if that is not UTF-8
+	BodyBase64 *string `json:"body_base64,omitempty"`
+
+	// Headers the headers that arrived, by name; an array where one came several times
+	Headers map[string]Explain_Headers_AdditionalProperties `json:"headers"`
+
+	// ReceivedAt when the request arrived; default: now
+	ReceivedAt *time.Time `json:"received_at,omitempty"`
+
+	// Secret the secret that the receiver verifies with; without it, the stored ones are used. It is not kept
+	Secret *string `json:"secret,omitempty"`
+}
+
+// ExplainHeaders0 defines model for Explain.Headers.0.
+type ExplainHeaders0 = string
+
+// ExplainHeaders1 defines model for Explain.Headers.1.
+type ExplainHeaders1 = []string
+
+// Explain_Headers_AdditionalProperties defines model for Explain.headers.AdditionalProperties.
+type Explain_Headers_AdditionalProperties struct {
+	union json.RawMessage
+}
+
+// ExplainStep defines model for ExplainStep.
+type ExplainStep struct {
+	// Name a header, time, signature or secret
+	Name string `json:"name"`
+
+	// Ok whether this step is right
+	Ok bool `json:"ok"`
+
+	// Value what came, or what is wrong with it
+	Value string `json:"value"`
+}
+
+// Explained defines model for Explained.
+type Explained struct {
+	// Detail the verdict in words
+	Detail string `json:"detail"`
+
+	// Dialect dialect in which it was judged
+	Dialect string `json:"dialect"`
+
+	// Findings what is wrong, found by trial; empty: nothing is
+	Findings []string `json:"findings"`
+
+	// Secret whose secret was used: the stored ones, or the given one
+	Secret ExplainedSecret `json:"secret"`
+
+	// Steps each step of verifying, in order
+	Steps []ExplainStep `json:"steps"`
+
+	// Verified whether a receiver accepts the request
+	Verified bool `json:"verified"`
+}
+
+// ExplainedSecret whose secret was used: the stored ones, or the given one
+type ExplainedSecret string
 
 // Fault defines model for Fault.
 type Fault struct {
@@ -2847,8 +3017,9 @@ type Webhook struct {
 	BodyFormat *string `json:"body_format,omitempty"`
 
 	// Channels it gets only events with one of these channels; empty: all
-	Channels *[]string `json:"channels,omitempty"`
-	Consent  *Consent  `json:"consent,omitempty"`
+	Channels          *[]string          `json:"channels,omitempty"`
+	ClientCertificate *ClientCertificate `json:"client_certificate,omitempty"`
+	Consent           *Consent           `json:"consent,omitempty"`
 
 	// CreatedAt when it was made
 	CreatedAt time.Time `json:"created_at"`
@@ -2897,7 +3068,8 @@ type Webhook struct {
 	Template         *Template `json:"template,omitempty"`
 
 	// TimeoutSeconds seconds that a whole attempt may take
-	TimeoutSeconds *float64 `json:"timeout_seconds,omitempty"`
+	TimeoutSeconds *float64     `json:"timeout_seconds,omitempty"`
+	TLS            *EndpointTLS `json:"tls,omitempty"`
 
 	// UpdatedAt when it was last changed
 	UpdatedAt time.Time `json:"updated_at"`
@@ -2922,8 +3094,9 @@ type WebhookCreated struct {
 	BodyFormat *string `json:"body_format,omitempty"`
 
 	// Channels it gets only events with one of these channels; empty: all
-	Channels *[]string `json:"channels,omitempty"`
-	Consent  *Consent  `json:"consent,omitempty"`
+	Channels          *[]string          `json:"channels,omitempty"`
+	ClientCertificate *ClientCertificate `json:"client_certificate,omitempty"`
+	Consent           *Consent           `json:"consent,omitempty"`
 
 	// CreatedAt when it was made
 	CreatedAt time.Time `json:"created_at"`
@@ -2975,7 +3148,8 @@ type WebhookCreated struct {
 	Template         *Template `json:"template,omitempty"`
 
 	// TimeoutSeconds seconds that a whole attempt may take
-	TimeoutSeconds *float64 `json:"timeout_seconds,omitempty"`
+	TimeoutSeconds *float64     `json:"timeout_seconds,omitempty"`
+	TLS            *EndpointTLS `json:"tls,omitempty"`
 
 	// UpdatedAt when it was last changed
 	UpdatedAt time.Time `json:"updated_at"`
@@ -3061,6 +3235,9 @@ type WebhookNew struct {
 	// TimeoutSeconds seconds that a whole attempt may take
 	TimeoutSeconds *float64 `json:"timeout_seconds,omitempty"`
 
+	// TLS authorities and a client certificate of its own; null or absent: none
+	TLS *EndpointTLS `json:"tls,omitempty"`
+
 	// URL where requests go
 	URL string `json:"url"`
 
@@ -3144,6 +3321,9 @@ type WebhookPatch struct {
 
 	// TimeoutSeconds seconds that a whole attempt may take
 	TimeoutSeconds *float64 `json:"timeout_seconds,omitempty"`
+
+	// TLS authorities and a client certificate of its own; null or absent: none
+	TLS *EndpointTLS `json:"tls,omitempty"`
 
 	// URL where requests go
 	URL *string `json:"url,omitempty"`
@@ -3337,7 +3517,7 @@ type ListAttemptsParams struct {
 	// EventType only this type, or types of a pattern: `a.*`, `*.b`
 	EventType *EventTypeParameter `form:"event_type,omitempty" json:"event_type,omitempty"`
 
-	// Outcome only attempts with this outcome (deliveries: whose last attempt has it; events: one of whose deliveries' last attempts has it): success, failed_status, dns_error, denied, connect_error, tls_error, timeout, connection_reset, protocol_error, cancelled or internal_error; several, with commas between: one of them
+	// Outcome only attempts with this outcome (deliveries: whose last attempt has it; events: one of whose deliveries' last attempts has it): success, failed_status, dns_error, denied, connect_error, tls_error, timeout, connection_reset, protocol_error, cancelled, internal_error, client_certificate_error or token_error; several, with commas between: one of them
 	Outcome *OutcomeParameter `form:"outcome,omitempty" json:"outcome,omitempty"`
 
 	// StatusCode like outcome, for the HTTP status of the answer: one such as 503, or a class such as 5xx; several, with commas between: one of them
@@ -3364,7 +3544,7 @@ type StreamAttemptsParams struct {
 	// EventType only this type, or types of a pattern: `a.*`, `*.b`
 	EventType *EventTypeParameter `form:"event_type,omitempty" json:"event_type,omitempty"`
 
-	// Outcome only attempts with this outcome (deliveries: whose last attempt has it; events: one of whose deliveries' last attempts has it): success, failed_status, dns_error, denied, connect_error, tls_error, timeout, connection_reset, protocol_error, cancelled or internal_error; several, with commas between: one of them
+	// Outcome only attempts with this outcome (deliveries: whose last attempt has it; events: one of whose deliveries' last attempts has it): success, failed_status, dns_error, denied, connect_error, tls_error, timeout, connection_reset, protocol_error, cancelled, internal_error, client_certificate_error or token_error; several, with commas between: one of them
 	Outcome *OutcomeParameter `form:"outcome,omitempty" json:"outcome,omitempty"`
 
 	// StatusCode like outcome, for the HTTP status of the answer: one such as 503, or a class such as 5xx; several, with commas between: one of them
@@ -3433,7 +3613,7 @@ type ListDeliveriesParams struct {
 	// Status only deliveries in this status: scheduled, pending, retrying, held, delivered, failed or cancelled; several, with commas between: one of them
 	Status *Status `form:"status,omitempty" json:"status,omitempty"`
 
-	// Outcome only attempts with this outcome (deliveries: whose last attempt has it; events: one of whose deliveries' last attempts has it): success, failed_status, dns_error, denied, connect_error, tls_error, timeout, connection_reset, protocol_error, cancelled or internal_error; several, with commas between: one of them
+	// Outcome only attempts with this outcome (deliveries: whose last attempt has it; events: one of whose deliveries' last attempts has it): success, failed_status, dns_error, denied, connect_error, tls_error, timeout, connection_reset, protocol_error, cancelled, internal_error, client_certificate_error or token_error; several, with commas between: one of them
 	Outcome *OutcomeParameter `form:"outcome,omitempty" json:"outcome,omitempty"`
 
 	// StatusCode like outcome, for the HTTP status of the answer: one such as 503, or a class such as 5xx; several, with commas between: one of them
@@ -3547,7 +3727,7 @@ type ListEventsParams struct {
 	// EventType only this type, or types of a pattern: `a.*`, `*.b`
 	EventType *EventTypeParameter `form:"event_type,omitempty" json:"event_type,omitempty"`
 
-	// Outcome only attempts with this outcome (deliveries: whose last attempt has it; events: one of whose deliveries' last attempts has it): success, failed_status, dns_error, denied, connect_error, tls_error, timeout, connection_reset, protocol_error, cancelled or internal_error; several, with commas between: one of them
+	// Outcome only attempts with this outcome (deliveries: whose last attempt has it; events: one of whose deliveries' last attempts has it): success, failed_status, dns_error, denied, connect_error, tls_error, timeout, connection_reset, protocol_error, cancelled, internal_error, client_certificate_error or token_error; several, with commas between: one of them
 	Outcome *OutcomeParameter `form:"outcome,omitempty" json:"outcome,omitempty"`
 
 	// StatusCode like outcome, for the HTTP status of the answer: one such as 503, or a class such as 5xx; several, with commas between: one of them
@@ -3961,7 +4141,7 @@ type ListWebhookDeliveriesParams struct {
 	// Status only deliveries in this status: scheduled, pending, retrying, held, delivered, failed or cancelled; several, with commas between: one of them
 	Status *Status `form:"status,omitempty" json:"status,omitempty"`
 
-	// Outcome only attempts with this outcome (deliveries: whose last attempt has it; events: one of whose deliveries' last attempts has it): success, failed_status, dns_error, denied, connect_error, tls_error, timeout, connection_reset, protocol_error, cancelled or internal_error; several, with commas between: one of them
+	// Outcome only attempts with this outcome (deliveries: whose last attempt has it; events: one of whose deliveries' last attempts has it): success, failed_status, dns_error, denied, connect_error, tls_error, timeout, connection_reset, protocol_error, cancelled, internal_error, client_certificate_error or token_error; several, with commas between: one of them
 	Outcome *OutcomeParameter `form:"outcome,omitempty" json:"outcome,omitempty"`
 
 	// StatusCode like outcome, for the HTTP status of the answer: one such as 503, or a class such as 5xx; several, with commas between: one of them
@@ -3991,6 +4171,21 @@ type ListWebhookDeliveriesParams struct {
 
 // ListWebhookDeliveriesParamsTenterhookForm defines parameters for ListWebhookDeliveries.
 type ListWebhookDeliveriesParamsTenterhookForm string
+
+// ExplainRequestParams defines parameters for ExplainRequest.
+type ExplainRequestParams struct {
+	// TenterhookTenant with the operator's key: the tenant to act for (default: that of the object that an id names, else default)
+	TenterhookTenant *TenterhookTenantParameter `json:"Tenterhook-Tenant,omitempty"`
+
+	// TenterhookForm native: names, statuses and paging of the dialect standard, whatever the tenant's dialect
+	TenterhookForm *ExplainRequestParamsTenterhookForm `json:"Tenterhook-Form,omitempty"`
+
+	// IdempotencyKey 1 to 255 visible ASCII characters; a repetition gives the first answer again
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ExplainRequestParamsTenterhookForm defines parameters for ExplainRequest.
+type ExplainRequestParamsTenterhookForm string
 
 // StartReplayParams defines parameters for StartReplay.
 type StartReplayParams struct {
@@ -4127,6 +4322,9 @@ type UpdateWebhookApplicationMergePatchPlusJSONRequestBody = WebhookPatch
 // StartBackfillJSONRequestBody defines body for StartBackfill for application/json ContentType.
 type StartBackfillJSONRequestBody = BackfillNew
 
+// ExplainRequestJSONRequestBody defines body for ExplainRequest for application/json ContentType.
+type ExplainRequestJSONRequestBody = Explain
+
 // StartReplayJSONRequestBody defines body for StartReplay for application/json ContentType.
 type StartReplayJSONRequestBody = ReplayNew
 
@@ -4259,6 +4457,68 @@ func (t EventSchema) MarshalJSON() ([]byte, error) {
 }
 
 func (t *EventSchema) UnmarshalJSON(b []byte) error {
+	err := t.union.UnmarshalJSON(b)
+	return err
+}
+
+// AsExplainHeaders0 returns the union data inside the Explain_Headers_AdditionalProperties as a ExplainHeaders0
+func (t Explain_Headers_AdditionalProperties) AsExplainHeaders0() (ExplainHeaders0, error) {
+	var body ExplainHeaders0
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromExplainHeaders0 overwrites any union data inside the Explain_Headers_AdditionalProperties as the provided ExplainHeaders0
+func (t *Explain_Headers_AdditionalProperties) FromExplainHeaders0(v ExplainHeaders0) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeExplainHeaders0 performs a merge with any union data inside the Explain_Headers_AdditionalProperties, using the provided ExplainHeaders0
+func (t *Explain_Headers_AdditionalProperties) MergeExplainHeaders0(v ExplainHeaders0) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsExplainHeaders1 returns the union data inside the Explain_Headers_AdditionalProperties as a ExplainHeaders1
+func (t Explain_Headers_AdditionalProperties) AsExplainHeaders1() (ExplainHeaders1, error) {
+	var body ExplainHeaders1
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromExplainHeaders1 overwrites any union data inside the Explain_Headers_AdditionalProperties as the provided ExplainHeaders1
+func (t *Explain_Headers_AdditionalProperties) FromExplainHeaders1(v ExplainHeaders1) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeExplainHeaders1 performs a merge with any union data inside the Explain_Headers_AdditionalProperties, using the provided ExplainHeaders1
+func (t *Explain_Headers_AdditionalProperties) MergeExplainHeaders1(v ExplainHeaders1) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+func (t Explain_Headers_AdditionalProperties) MarshalJSON() ([]byte, error) {
+	b, err := t.union.MarshalJSON()
+	return b, err
+}
+
+func (t *Explain_Headers_AdditionalProperties) UnmarshalJSON(b []byte) error {
 	err := t.union.UnmarshalJSON(b)
 	return err
 }
@@ -4914,6 +5174,20 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/webhooks/{id}/deliveries (the `ListWebhookDeliveries` operationId).
 	ListWebhookDeliveries(ctx context.Context, id string, params *ListWebhookDeliveriesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ExplainRequestWithBody Say why the signature of a request verifies or not, step by step; nothing is stored
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/webhooks/{id}/explain (the `ExplainRequest` operationId).
+	ExplainRequestWithBody(ctx context.Context, id string, params *ExplainRequestParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ExplainRequest Say why the signature of a request verifies or not, step by step; nothing is stored
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/webhooks/{id}/explain (the `ExplainRequest` operationId).
+	ExplainRequest(ctx context.Context, id string, params *ExplainRequestParams, body ExplainRequestJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// StartReplayWithBody Send finished deliveries of this endpoint again, after its fresh events
 	//
@@ -6388,6 +6662,40 @@ func (c *Client) StartBackfill(ctx context.Context, id string, params *StartBack
 // Corresponds with GET /v1/webhooks/{id}/deliveries (the `ListWebhookDeliveries` operationId).
 func (c *Client) ListWebhookDeliveries(ctx context.Context, id string, params *ListWebhookDeliveriesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListWebhookDeliveriesRequest(c.Server, id, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ExplainRequestWithBody Say why the signature of a request verifies or not, step by step; nothing is stored
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/webhooks/{id}/explain (the `ExplainRequest` operationId).
+func (c *Client) ExplainRequestWithBody(ctx context.Context, id string, params *ExplainRequestParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewExplainRequestRequestWithBody(c.Server, id, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ExplainRequest Say why the signature of a request verifies or not, step by step; nothing is stored
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/webhooks/{id}/explain (the `ExplainRequest` operationId).
+func (c *Client) ExplainRequest(ctx context.Context, id string, params *ExplainRequestParams, body ExplainRequestJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewExplainRequestRequest(c.Server, id, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -11567,6 +11875,90 @@ func NewListWebhookDeliveriesRequest(server string, id string, params *ListWebho
 			}
 
 			req.Header.Set("Tenterhook-Form", headerParam1)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewExplainRequestRequest calls the generic ExplainRequest builder with application/json body
+func NewExplainRequestRequest(server string, id string, params *ExplainRequestParams, body ExplainRequestJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewExplainRequestRequestWithBody(server, id, params, "application/json", bodyReader)
+}
+
+// NewExplainRequestRequestWithBody constructs an http.Request for the ExplainRequest method, with any body, and a specified content type
+func NewExplainRequestRequestWithBody(server string, id string, params *ExplainRequestParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/webhooks/%s/explain", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.TenterhookTenant != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Tenterhook-Tenant", *params.TenterhookTenant, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Tenterhook-Tenant", headerParam0)
+		}
+
+		if params.TenterhookForm != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "Tenterhook-Form", *params.TenterhookForm, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Tenterhook-Form", headerParam1)
+		}
+
+		if params.IdempotencyKey != nil {
+			var headerParam2 string
+
+			headerParam2, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam2)
 		}
 
 	}

@@ -332,6 +332,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/webhooks/{id}/explain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Say why the signature of a request verifies or not, step by step; nothing is stored */
+        post: operations["explainRequest"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/webhooks/{id}/retry": {
         parameters: {
             query?: never;
@@ -1109,7 +1126,7 @@ export interface components {
         /** @enum {string} */
         EndedStatus: "delivered" | "failed" | "cancelled";
         /** @enum {string} */
-        Outcome: "success" | "failed_status" | "dns_error" | "denied" | "connect_error" | "tls_error" | "timeout" | "connection_reset" | "protocol_error" | "cancelled" | "internal_error";
+        Outcome: "success" | "failed_status" | "dns_error" | "denied" | "connect_error" | "tls_error" | "timeout" | "connection_reset" | "protocol_error" | "cancelled" | "internal_error" | "client_certificate_error" | "token_error";
         /** @enum {string} */
         HealthState: "active" | "failing" | "paused" | "disabled";
         Template: {
@@ -1145,10 +1162,10 @@ export interface components {
         };
         Authentication: {
             /**
-             * @description basic: HTTP Basic; api_key: a header with a key; a change with the same type keeps what it leaves out
+             * @description basic: HTTP Basic; api_key: a header with a key; oauth2: a token of OAuth 2.0 (client credentials); a change with the same type keeps what it leaves out
              * @enum {string}
              */
-            type?: "basic" | "api_key";
+            type?: "basic" | "api_key" | "oauth2";
             /** @description basic: the user, without a colon */
             username?: string;
             /** @description basic: the password, kept encrypted; *** for keys that may not read secrets */
@@ -1157,6 +1174,38 @@ export interface components {
             header?: string;
             /** @description api_key: the header's value, kept encrypted; *** for keys that may not read secrets */
             value?: string;
+            /** @description oauth2: where tokens are asked for; judged like the endpoint's URL, at each request */
+            token_url?: string;
+            /** @description oauth2: who asks */
+            client_id?: string;
+            /** @description oauth2: the client's secret, kept encrypted; *** for keys that may not read secrets */
+            client_secret?: string;
+            /** @description oauth2: scopes to ask for, with spaces between; null or absent: none */
+            scope?: string | null;
+            /** @description oauth2: audience to ask for, where the server wants one; null or absent: none */
+            audience?: string | null;
+            /**
+             * @description oauth2: how id and secret are shown to the token's server: basic (default), or post: in the body
+             * @enum {string|null}
+             */
+            client_authentication?: "basic" | "post" | null;
+        };
+        EndpointTls: {
+            /** @description certificates of the authorities that are trusted for this endpoint, in place of all others, in PEM */
+            ca?: string | null;
+            /** @description what is shown to a server that asks for a client certificate: PEM, its own first, then the chain */
+            certificate?: string | null;
+            /** @description the key itself; shown only here */
+            key?: string | null;
+        };
+        ClientCertificate: {
+            /** @description whom the certificate names */
+            subject: string;
+            /**
+             * Format: date-time
+             * @description when it ends; null or absent: never
+             */
+            expires_at: string;
         };
         /** @enum {string} */
         Reenable: "by_hand" | "on_test";
@@ -1439,6 +1488,48 @@ export interface components {
             type?: string | null;
             /** @description in place of an event: the data of one */
             data?: unknown;
+        };
+        Explain: {
+            /** @description the headers that arrived, by name; an array where one came several times */
+            headers: {
+                [key: string]: string | string[];
+            };
+            /** @description the body as it arrived, before any parser */
+            body?: string | null;
+            /** @description in place of body, if that is not UTF-8 */
+            body_base64?: string | null;
+            /** @description the secret that the receiver verifies with; without it, the stored ones are used. It is not kept */
+            secret?: string | null;
+            /**
+             * Format: date-time
+             * @description when the request arrived; default: now
+             */
+            received_at?: string | null;
+        };
+        ExplainStep: {
+            /** @description a header, time, signature or secret */
+            name: string;
+            /** @description whether this step is right */
+            ok: boolean;
+            /** @description what came, or what is wrong with it */
+            value: string;
+        };
+        Explained: {
+            /** @description whether a receiver accepts the request */
+            verified: boolean;
+            /** @description dialect in which it was judged */
+            dialect: string;
+            /**
+             * @description whose secret was used: the stored ones, or the given one
+             * @enum {string}
+             */
+            secret: "stored" | "given";
+            /** @description the verdict in words */
+            detail: string;
+            /** @description each step of verifying, in order */
+            steps: components["schemas"]["ExplainStep"][];
+            /** @description what is wrong, found by trial; empty: nothing is */
+            findings: string[];
         };
         TemplatePreviewed: {
             /** @description the body that would be sent */
@@ -1937,6 +2028,10 @@ export interface components {
             ordering?: components["schemas"]["Ordering"];
             /** @description what its requests carry so that the receiver lets them in, beside the signature; null or absent: nothing */
             authentication?: components["schemas"]["Authentication"];
+            /** @description authorities and a client certificate of its own; null or absent: none */
+            tls?: components["schemas"]["EndpointTls"];
+            /** @description what the certificate in tls says; absent: there is none */
+            client_certificate?: components["schemas"]["ClientCertificate"];
             /** @description a version of event types: the endpoint gets data as it was written then; null: as the newest version */
             payload_version?: string;
             /** @description method of the request */
@@ -2016,6 +2111,10 @@ export interface components {
             ordering?: components["schemas"]["Ordering"];
             /** @description what its requests carry so that the receiver lets them in, beside the signature; null or absent: nothing */
             authentication?: components["schemas"]["Authentication"];
+            /** @description authorities and a client certificate of its own; null or absent: none */
+            tls?: components["schemas"]["EndpointTls"];
+            /** @description what the certificate in tls says; absent: there is none */
+            client_certificate?: components["schemas"]["ClientCertificate"];
             /** @description a version of event types: the endpoint gets data as it was written then; null: as the newest version */
             payload_version?: string;
             /** @description method of the request */
@@ -2092,6 +2191,8 @@ export interface components {
             ordering?: components["schemas"]["Ordering"] | null;
             /** @description what its requests carry so that the receiver lets them in, beside the signature; null or absent: nothing */
             authentication?: components["schemas"]["Authentication"] | null;
+            /** @description authorities and a client certificate of its own; null or absent: none */
+            tls?: components["schemas"]["EndpointTls"] | null;
             /** @description a version of event types: the endpoint gets data as it was written then; null: as the newest version */
             payload_version?: string | null;
             /** @description method of the request */
@@ -2162,6 +2263,8 @@ export interface components {
             ordering?: components["schemas"]["Ordering"] | null;
             /** @description what its requests carry so that the receiver lets them in, beside the signature; null or absent: nothing */
             authentication?: components["schemas"]["Authentication"] | null;
+            /** @description authorities and a client certificate of its own; null or absent: none */
+            tls?: components["schemas"]["EndpointTls"] | null;
             /** @description a version of event types: the endpoint gets data as it was written then; null: as the newest version */
             payload_version?: string | null;
             /** @description method of the request */
@@ -3387,7 +3490,7 @@ export interface components {
         event: string;
         /** @description only deliveries in this status: scheduled, pending, retrying, held, delivered, failed or cancelled; several, with commas between: one of them */
         status: string;
-        /** @description only attempts with this outcome (deliveries: whose last attempt has it; events: one of whose deliveries' last attempts has it): success, failed_status, dns_error, denied, connect_error, tls_error, timeout, connection_reset, protocol_error, cancelled or internal_error; several, with commas between: one of them */
+        /** @description only attempts with this outcome (deliveries: whose last attempt has it; events: one of whose deliveries' last attempts has it): success, failed_status, dns_error, denied, connect_error, tls_error, timeout, connection_reset, protocol_error, cancelled, internal_error, client_certificate_error or token_error; several, with commas between: one of them */
         outcome: string;
         /** @description like outcome, for the HTTP status of the answer: one such as 503, or a class such as 5xx; several, with commas between: one of them */
         status_code: string;
@@ -3480,7 +3583,7 @@ export interface operations {
                 after?: components["parameters"]["after"];
                 /** @description only this type, or types of a pattern: `a.*`, `*.b` */
                 event_type?: components["parameters"]["event_type"];
-                /** @description only attempts with this outcome (deliveries: whose last attempt has it; events: one of whose deliveries' last attempts has it): success, failed_status, dns_error, denied, connect_error, tls_error, timeout, connection_reset, protocol_error, cancelled or internal_error; several, with commas between: one of them */
+                /** @description only attempts with this outcome (deliveries: whose last attempt has it; events: one of whose deliveries' last attempts has it): success, failed_status, dns_error, denied, connect_error, tls_error, timeout, connection_reset, protocol_error, cancelled, internal_error, client_certificate_error or token_error; several, with commas between: one of them */
                 outcome?: components["parameters"]["outcome"];
                 /** @description like outcome, for the HTTP status of the answer: one such as 503, or a class such as 5xx; several, with commas between: one of them */
                 status_code?: components["parameters"]["status_code"];
@@ -3861,7 +3964,7 @@ export interface operations {
                 event_type?: components["parameters"]["event_type"];
                 /** @description only deliveries in this status: scheduled, pending, retrying, held, delivered, failed or cancelled; several, with commas between: one of them */
                 status?: components["parameters"]["status"];
-                /** @description only attempts with this outcome (deliveries: whose last attempt has it; events: one of whose deliveries' last attempts has it): success, failed_status, dns_error, denied, connect_error, tls_error, timeout, connection_reset, protocol_error, cancelled or internal_error; several, with commas between: one of them */
+                /** @description only attempts with this outcome (deliveries: whose last attempt has it; events: one of whose deliveries' last attempts has it): success, failed_status, dns_error, denied, connect_error, tls_error, timeout, connection_reset, protocol_error, cancelled, internal_error, client_certificate_error or token_error; several, with commas between: one of them */
                 outcome?: components["parameters"]["outcome"];
                 /** @description like outcome, for the HTTP status of the answer: one such as 503, or a class such as 5xx; several, with commas between: one of them */
                 status_code?: components["parameters"]["status_code"];
@@ -3917,7 +4020,7 @@ export interface operations {
                 event?: components["parameters"]["event"];
                 /** @description only this type, or types of a pattern: `a.*`, `*.b` */
                 event_type?: components["parameters"]["event_type"];
-                /** @description only attempts with this outcome (deliveries: whose last attempt has it; events: one of whose deliveries' last attempts has it): success, failed_status, dns_error, denied, connect_error, tls_error, timeout, connection_reset, protocol_error, cancelled or internal_error; several, with commas between: one of them */
+                /** @description only attempts with this outcome (deliveries: whose last attempt has it; events: one of whose deliveries' last attempts has it): success, failed_status, dns_error, denied, connect_error, tls_error, timeout, connection_reset, protocol_error, cancelled, internal_error, client_certificate_error or token_error; several, with commas between: one of them */
                 outcome?: components["parameters"]["outcome"];
                 /** @description like outcome, for the HTTP status of the answer: one such as 503, or a class such as 5xx; several, with commas between: one of them */
                 status_code?: components["parameters"]["status_code"];
@@ -3965,7 +4068,7 @@ export interface operations {
                 event?: components["parameters"]["event"];
                 /** @description only this type, or types of a pattern: `a.*`, `*.b` */
                 event_type?: components["parameters"]["event_type"];
-                /** @description only attempts with this outcome (deliveries: whose last attempt has it; events: one of whose deliveries' last attempts has it): success, failed_status, dns_error, denied, connect_error, tls_error, timeout, connection_reset, protocol_error, cancelled or internal_error; several, with commas between: one of them */
+                /** @description only attempts with this outcome (deliveries: whose last attempt has it; events: one of whose deliveries' last attempts has it): success, failed_status, dns_error, denied, connect_error, tls_error, timeout, connection_reset, protocol_error, cancelled, internal_error, client_certificate_error or token_error; several, with commas between: one of them */
                 outcome?: components["parameters"]["outcome"];
                 /** @description like outcome, for the HTTP status of the answer: one such as 503, or a class such as 5xx; several, with commas between: one of them */
                 status_code?: components["parameters"]["status_code"];
@@ -4484,7 +4587,7 @@ export interface operations {
                 event_type?: components["parameters"]["event_type"];
                 /** @description only deliveries in this status: scheduled, pending, retrying, held, delivered, failed or cancelled; several, with commas between: one of them */
                 status?: components["parameters"]["status"];
-                /** @description only attempts with this outcome (deliveries: whose last attempt has it; events: one of whose deliveries' last attempts has it): success, failed_status, dns_error, denied, connect_error, tls_error, timeout, connection_reset, protocol_error, cancelled or internal_error; several, with commas between: one of them */
+                /** @description only attempts with this outcome (deliveries: whose last attempt has it; events: one of whose deliveries' last attempts has it): success, failed_status, dns_error, denied, connect_error, tls_error, timeout, connection_reset, protocol_error, cancelled, internal_error, client_certificate_error or token_error; several, with commas between: one of them */
                 outcome?: components["parameters"]["outcome"];
                 /** @description like outcome, for the HTTP status of the answer: one such as 503, or a class such as 5xx; several, with commas between: one of them */
                 status_code?: components["parameters"]["status_code"];
@@ -4655,6 +4758,64 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    explainRequest: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description with the operator's key: the tenant to act for (default: that of the object that an id names, else default) */
+                "Tenterhook-Tenant"?: components["parameters"]["Tenterhook-Tenant"];
+                /** @description native: names, statuses and paging of the dialect standard, whatever the tenant's dialect */
+                "Tenterhook-Form"?: components["parameters"]["Tenterhook-Form"];
+                /** @description 1 to 255 visible ASCII characters; a repetition gives the first answer again */
+                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "headers": {
+                 *         "webhook-id": "msg_1",
+                 *         "webhook-timestamp": "1775116800",
+                 *         "webhook-signature": "v1,c2lnbmF0dXJl"
+                 *       },
+                 *       "body": "{\"type\":\"order.created\"}"
+                 *     }
+                 */
+                "application/json": components["schemas"]["Explain"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Request-Id": components["headers"]["Request-Id"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "Tenterhook-Tenant": components["headers"]["Tenterhook-Tenant"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Explained"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["ContentTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["UnprocessableContent"];
             429: components["responses"]["TooManyRequests"];
             503: components["responses"]["ServiceUnavailable"];
         };

@@ -12,12 +12,22 @@ from .audit_page import AuditPage
 from .audit_row import AuditRow
 from .audit_row_result import AuditRowResult
 from .authentication import Authentication
+from .authentication_client_authentication_type_1 import (
+    AuthenticationClientAuthenticationType1,
+)
+from .authentication_client_authentication_type_2_type_1 import (
+    AuthenticationClientAuthenticationType2Type1,
+)
+from .authentication_client_authentication_type_3_type_1 import (
+    AuthenticationClientAuthenticationType3Type1,
+)
 from .authentication_type import AuthenticationType
 from .backfill_first import BackfillFirst
 from .backfill_left_out import BackfillLeftOut
 from .backfill_new import BackfillNew
 from .backfill_started import BackfillStarted
 from .cancelled import Cancelled
+from .client_certificate import ClientCertificate
 from .consent import Consent
 from .consent_state import ConsentState
 from .create_webhook_tenterhook_form import CreateWebhookTenterhookForm
@@ -37,6 +47,7 @@ from .ended_status import EndedStatus
 from .endpoint_health import EndpointHealth
 from .endpoint_health_last_attempt_type_1 import EndpointHealthLastAttemptType1
 from .endpoint_health_page import EndpointHealthPage
+from .endpoint_tls import EndpointTls
 from .event import Event
 from .event_accepted import EventAccepted
 from .event_detail import EventDetail
@@ -50,6 +61,12 @@ from .event_type_put import EventTypePut
 from .event_type_use import EventTypeUse
 from .event_type_use_page import EventTypeUsePage
 from .event_type_version import EventTypeVersion
+from .explain import Explain
+from .explain_headers import ExplainHeaders
+from .explain_request_tenterhook_form import ExplainRequestTenterhookForm
+from .explain_step import ExplainStep
+from .explained import Explained
+from .explained_secret import ExplainedSecret
 from .fault import Fault
 from .finding import Finding
 from .finding_kind import FindingKind
@@ -181,12 +198,16 @@ __all__ = (
     "AuditRow",
     "AuditRowResult",
     "Authentication",
+    "AuthenticationClientAuthenticationType1",
+    "AuthenticationClientAuthenticationType2Type1",
+    "AuthenticationClientAuthenticationType3Type1",
     "AuthenticationType",
     "BackfillFirst",
     "BackfillLeftOut",
     "BackfillNew",
     "BackfillStarted",
     "Cancelled",
+    "ClientCertificate",
     "Consent",
     "ConsentState",
     "CreateWebhookTenterhookForm",
@@ -206,6 +227,7 @@ __all__ = (
     "EndpointHealth",
     "EndpointHealthLastAttemptType1",
     "EndpointHealthPage",
+    "EndpointTls",
     "Event",
     "EventAccepted",
     "EventDetail",
@@ -219,6 +241,12 @@ __all__ = (
     "EventTypeUse",
     "EventTypeUsePage",
     "EventTypeVersion",
+    "Explain",
+    "ExplainHeaders",
+    "ExplainRequestTenterhookForm",
+    "ExplainStep",
+    "Explained",
+    "ExplainedSecret",
     "Fault",
     "Finding",
     "FindingKind",

@@ -3,6 +3,7 @@ from enum import StrEnum
 
 class Outcome(StrEnum):
     CANCELLED = "cancelled"
+    CLIENT_CERTIFICATE_ERROR = "client_certificate_error"
     CONNECTION_RESET = "connection_reset"
     CONNECT_ERROR = "connect_error"
     DENIED = "denied"
@@ -13,6 +14,7 @@ class Outcome(StrEnum):
     SUCCESS = "success"
     TIMEOUT = "timeout"
     TLS_ERROR = "tls_error"
+    TOKEN_ERROR = "token_error"
 
     def __str__(self) -> str:
         return str(self.value)

@@ -12,8 +12,10 @@ from ..types import UNSET, Unset
 
 if TYPE_CHECKING:
     from ..models.authentication import Authentication
+    from ..models.client_certificate import ClientCertificate
     from ..models.consent import Consent
     from ..models.disabled import Disabled
+    from ..models.endpoint_tls import EndpointTls
     from ..models.ordering import Ordering
     from ..models.retry_settings import RetrySettings
     from ..models.template_type_0 import TemplateType0
@@ -58,6 +60,8 @@ class Webhook:
         retry (RetrySettings | Unset):
         ordering (Ordering | Unset):
         authentication (Authentication | Unset):
+        tls (EndpointTls | Unset):
+        client_certificate (ClientCertificate | Unset):
         payload_version (str | Unset): a version of event types: the endpoint gets data as it was written then; null: as
             the newest version
         method (str | Unset): method of the request
@@ -89,6 +93,8 @@ class Webhook:
     retry: RetrySettings | Unset = UNSET
     ordering: Ordering | Unset = UNSET
     authentication: Authentication | Unset = UNSET
+    tls: EndpointTls | Unset = UNSET
+    client_certificate: ClientCertificate | Unset = UNSET
     payload_version: str | Unset = UNSET
     method: str | Unset = UNSET
     body_format: str | Unset = UNSET
@@ -188,6 +194,14 @@ class Webhook:
         if not isinstance(self.authentication, Unset):
             authentication = self.authentication.to_dict()
 
+        tls: dict[str, Any] | Unset = UNSET
+        if not isinstance(self.tls, Unset):
+            tls = self.tls.to_dict()
+
+        client_certificate: dict[str, Any] | Unset = UNSET
+        if not isinstance(self.client_certificate, Unset):
+            client_certificate = self.client_certificate.to_dict()
+
         payload_version = self.payload_version
 
         method = self.method
@@ -243,6 +257,10 @@ class Webhook:
             field_dict["ordering"] = ordering
         if authentication is not UNSET:
             field_dict["authentication"] = authentication
+        if tls is not UNSET:
+            field_dict["tls"] = tls
+        if client_certificate is not UNSET:
+            field_dict["client_certificate"] = client_certificate
         if payload_version is not UNSET:
             field_dict["payload_version"] = payload_version
         if method is not UNSET:
@@ -255,8 +273,10 @@ class Webhook:
     @classmethod
     def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
         from ..models.authentication import Authentication
+        from ..models.client_certificate import ClientCertificate
         from ..models.consent import Consent
         from ..models.disabled import Disabled
+        from ..models.endpoint_tls import EndpointTls
         from ..models.ordering import Ordering
         from ..models.retry_settings import RetrySettings
         from ..models.template_type_0 import TemplateType0
@@ -408,6 +428,20 @@ class Webhook:
         else:
             authentication = Authentication.from_dict(_authentication)
 
+        _tls = d.pop("tls", UNSET)
+        tls: EndpointTls | Unset
+        if isinstance(_tls, Unset):
+            tls = UNSET
+        else:
+            tls = EndpointTls.from_dict(_tls)
+
+        _client_certificate = d.pop("client_certificate", UNSET)
+        client_certificate: ClientCertificate | Unset
+        if isinstance(_client_certificate, Unset):
+            client_certificate = UNSET
+        else:
+            client_certificate = ClientCertificate.from_dict(_client_certificate)
+
         payload_version = d.pop("payload_version", UNSET)
 
         method = d.pop("method", UNSET)
@@ -440,6 +474,8 @@ class Webhook:
             retry=retry,
             ordering=ordering,
             authentication=authentication,
+            tls=tls,
+            client_certificate=client_certificate,
             payload_version=payload_version,
             method=method,
             body_format=body_format,

@@ -11,6 +11,7 @@ from ..types import UNSET, Unset
 
 if TYPE_CHECKING:
     from ..models.authentication import Authentication
+    from ..models.endpoint_tls import EndpointTls
     from ..models.ordering import Ordering
     from ..models.retry_patch import RetryPatch
     from ..models.template_type_0 import TemplateType0
@@ -55,6 +56,7 @@ class WebhookPatch:
             events were accepted; absent: no order
         authentication (Authentication | None | Unset): what its requests carry so that the receiver lets them in,
             beside the signature; null or absent: nothing
+        tls (EndpointTls | None | Unset): authorities and a client certificate of its own; null or absent: none
         payload_version (None | str | Unset): a version of event types: the endpoint gets data as it was written then;
             null: as the newest version
         method (None | str | Unset): method of the request
@@ -83,12 +85,14 @@ class WebhookPatch:
     retry: None | RetryPatch | Unset = UNSET
     ordering: None | Ordering | Unset = UNSET
     authentication: Authentication | None | Unset = UNSET
+    tls: EndpointTls | None | Unset = UNSET
     payload_version: None | str | Unset = UNSET
     method: None | str | Unset = UNSET
     body_format: None | str | Unset = UNSET
 
     def to_dict(self) -> dict[str, Any]:
         from ..models.authentication import Authentication
+        from ..models.endpoint_tls import EndpointTls
         from ..models.ordering import Ordering
         from ..models.retry_patch import RetryPatch
         from ..models.template_type_0 import TemplateType0
@@ -245,6 +249,14 @@ class WebhookPatch:
         else:
             authentication = self.authentication
 
+        tls: dict[str, Any] | None | Unset
+        if isinstance(self.tls, Unset):
+            tls = UNSET
+        elif isinstance(self.tls, EndpointTls):
+            tls = self.tls.to_dict()
+        else:
+            tls = self.tls
+
         payload_version: None | str | Unset
         if isinstance(self.payload_version, Unset):
             payload_version = UNSET
@@ -308,6 +320,8 @@ class WebhookPatch:
             field_dict["ordering"] = ordering
         if authentication is not UNSET:
             field_dict["authentication"] = authentication
+        if tls is not UNSET:
+            field_dict["tls"] = tls
         if payload_version is not UNSET:
             field_dict["payload_version"] = payload_version
         if method is not UNSET:
@@ -320,6 +334,7 @@ class WebhookPatch:
     @classmethod
     def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
         from ..models.authentication import Authentication
+        from ..models.endpoint_tls import EndpointTls
         from ..models.ordering import Ordering
         from ..models.retry_patch import RetryPatch
         from ..models.template_type_0 import TemplateType0
@@ -612,6 +627,23 @@ class WebhookPatch:
 
         authentication = _parse_authentication(d.pop("authentication", UNSET))
 
+        def _parse_tls(data: object) -> EndpointTls | None | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            try:
+                if not isinstance(data, dict):
+                    raise TypeError()
+                tls_type_0 = EndpointTls.from_dict(data)
+
+                return tls_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(EndpointTls | None | Unset, data)
+
+        tls = _parse_tls(d.pop("tls", UNSET))
+
         def _parse_payload_version(data: object) -> None | str | Unset:
             if data is None:
                 return data
@@ -661,6 +693,7 @@ class WebhookPatch:
             retry=retry,
             ordering=ordering,
             authentication=authentication,
+            tls=tls,
             payload_version=payload_version,
             method=method,
             body_format=body_format,

@@ -1,0 +1,9 @@
+from enum import StrEnum
+
+
+class AuthenticationClientAuthenticationType2Type1(StrEnum):
+    BASIC = "basic"
+    POST = "post"
+
+    def __str__(self) -> str:
+        return str(self.value)
