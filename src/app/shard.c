@@ -78,16 +78,19 @@ static void run_errands(struct th_shard *s)
 
 /* ---- turns ---- */
 
+static void on_idle(uv_idle_t *i)
+{
+    (void)i;
+}
+
+/* The check that follows takes the turn. When the time had come before the loop looked at its timers, as on a machine with more to do
+ * than processors, the sleep lies between: it would have no end, since no other timer is set. */
 static void on_timer(uv_timer_t *t)
 {
     struct th_shard *s = t->data;
 
-    s->timer_at = 0; /* the check that follows takes the turn */
-}
-
-static void on_idle(uv_idle_t *i)
-{
-    (void)i;
+    s->timer_at = 0;
+    uv_idle_start(&s->idle, on_idle);
 }
 
 static void on_wake(uv_async_t *w)
