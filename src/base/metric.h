@@ -94,6 +94,8 @@
     X(ENDPOINTS_OFF, "tenterhook_endpoints", "{state=\"disabled\"}", TH_HELP_ENDPOINTS)                      \
     X(SUNSET_NEAR, "tenterhook_endpoints_version_ending", "{state=\"near\"}", TH_HELP_SUNSET)                \
     X(SUNSET_PAST, "tenterhook_endpoints_version_ending", "{state=\"past\"}", TH_HELP_SUNSET)                \
+    X(CERTIFICATES_NEAR, "tenterhook_client_certificates_expiring", "",                                      \
+      "Endpoints whose client certificate ends within 30 days, or has ended.")                               \
     X(BREAKERS_OPEN, "tenterhook_endpoints_breaker_open", "",                                                \
       "Endpoints whose breaker is open: nobody answers there.")                                              \
     X(TENANTS, "tenterhook_tenants", "", "Tenants.")                                                         \

@@ -15,6 +15,7 @@
 #include "engine/mail.h"
 #include "engine/settings/settings.h"
 #include "engine/shard/cancel.h"
+#include "engine/shard/certificate.h"
 #include "engine/shard/disable.h"
 #include "engine/shard/dispatch.h"
 #include "engine/shard/fanout.h"
@@ -73,6 +74,7 @@ static const struct th_job jobs[TH_JOBS] = {
     [TH_JOB_RETENTION] = {th_retention_wanted, th_retention_begin, HOME},
     [TH_JOB_TRIM]      = {th_trim_wanted, th_trim_begin, HOME},
     [TH_JOB_SUNSET]    = {th_sunset_wanted, th_sunset_begin, HOME},
+    [TH_JOB_CERTIFICATES] = {th_certificates_wanted, th_certificates_begin, 0},
     [TH_JOB_TELL]      = {th_probe_tell_wanted, th_probe_tell, STOPPING},
     [TH_JOB_PROBE]     = {th_probe_wanted, th_probe_begin, STOPPING},
 };

@@ -81,7 +81,12 @@ struct th_engine {
     struct th_list lru;
     size_t cache_bytes;
     struct th_list free_attempts, running;
-    struct th_list fetches; /* requests for tokens that are under way */
+    /* client certificates that end: certificate.c */
+    struct th_mono certificates_at; /* of the next look */
+    unsigned certificates_tenant;   /* the look under way goes on with this one; 0: none is */
+    unsigned certificates_near;
+    bool certificates_changed; /* an endpoint with one has changed */
+    struct th_list fetches;    /* requests for tokens that are under way */
     unsigned fetches_out;
     struct th_load_batch *batch; /* being filled in this turn */
     unsigned free_attempt_count, settles_out, attempts_out, loads_out;

@@ -190,3 +190,28 @@ def test_on_the_command_line(cli, partners, tmp_path):
     assert made["tls"] == own | {"ca": partners.ca.read_text()}
     changed = json.loads(cli("endpoints", "update", made["id"], "--tls-ca", "", "--json").expect(0).out)
     assert changed["tls"] == own
+
+
+def test_the_end_of_a_certificate_is_told_ahead(server, receiver, certificates, partners):
+    """Once for each mark that it passes, to the operator and to the endpoints of the tenant that ask for it; and counted."""
+    running, operator, owner = server(), receiver(), receiver()
+    api = running.api
+    api.as_tenant("operator").post("/v1/webhooks", {"url": operator.url(), "events": ["endpoint.certificate_expiring"]}).expect(201)
+    api.post("/v1/webhooks", {"url": owner.url(), "events": ["webhook.endpoint_certificate_expiring"]}).expect(201)
+    near, _ = identity(partners)  # two days
+    cert, key = certificates.issue(days=200)
+    hook = api.post("/v1/webhooks", {"url": "https://127.0.0.1:9443/x", "tls": near, "active": False}).expect(201).json
+    api.post("/v1/webhooks", {"url": "https://127.0.0.1:9443/y", "tls": {"certificate": cert.read_text(), "key": key.read_text()}, "active": False}).expect(201)
+    told = json.loads(operator.wait_for(1)[0].body)
+    data = told["data"]
+    assert told["type"] == "endpoint.certificate_expiring" and data["tenant"] == "default" and data["endpoint"] == hook["id"]
+    assert data["expires_at"] == hook["client_certificate"]["expires_at"] and data["subject"] == "CN=receiver"
+    data = json.loads(owner.wait_for(1)[0].body)["data"]
+    assert data["endpoint"] == hook["id"] and "tenant" not in data
+    counted = lambda: re.search(r"^tenterhook_client_certificates_expiring (\d+)$", api.get("/metrics").body.decode(), re.M).group(1)  # noqa: E731
+    eventually(lambda: counted() == "1")
+    path = f"/v1/webhooks/{hook['id']}"
+    api.patch(path, {"description": "x"}).expect(200)
+    api.patch(path, {"tls": {"certificate": cert.read_text(), "key": key.read_text()}}).expect(200)
+    eventually(lambda: counted() == "0")
+    assert len(operator.requests) == len(owner.requests) == 1

@@ -447,6 +447,7 @@ enum th_error th_settings_add_endpoint(struct th_engine *e, struct th_ep *ep)
         return TH_NOMEM;
     }
     t->endpoints[t->endpoint_count++] = &ep->pub;
+    e->certificates_changed = e->certificates_changed || th_reach_tls(ep->pub.spec.reach);
     ep->listed = true;
     th_filters_file(e, ep);
     if (ep->pub.no > e->last_endpoint)
@@ -496,6 +497,7 @@ void th_settings_take(struct th_engine *e, struct th_ep *ep, struct th_endpoint_
     pub->disabled_at = as->disabled_at;
     pub->disabled_reason = as->disabled_reason;
     pub->consent = as->consent;
+    e->certificates_changed = e->certificates_changed || th_reach_tls(pub->spec.reach);
     if (ep->listed)
         th_filters_file(e, ep);
 }

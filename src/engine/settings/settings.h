@@ -76,6 +76,8 @@ struct th_ep {
     struct th_list dirty;         /* on engine.dirty while health_dirty */
     struct th_token *token;       /* in use; NULL: none yet */
     struct th_token_fetch *fetch; /* the request for the next one; NULL: none is under way */
+    int64_t certificate_end;      /* wall ms, as certificate.c has seen it; what has been told of it: */
+    unsigned certificate_told;
     struct th_last_attempt last;
     struct th_trouble trouble;  /* its owner's */
     struct th_heap_node ask_at; /* on engine.to_ask */

@@ -168,6 +168,19 @@ void th_operator_sunset(struct th_engine *e, const struct th_ep *ep, const struc
     th_buf_fini(&version);
 }
 
+void th_operator_certificate(struct th_engine *e, const struct th_ep *ep, struct th_wall end)
+{
+    struct th_buf data;
+    struct th_jw w;
+
+    for (int for_operator = 0; for_operator < 2 && !is_operator(ep->pub.tenant); for_operator++) {
+        w = begin_about(ep, for_operator, &data);
+        member(&w, "subject", ep->pub.spec.reach->tls.subject);
+        member_time(&w, "expires_at", end);
+        tell_about(e, ep, "certificate_expiring", for_operator, &w, &data);
+    }
+}
+
 void th_operator_dropped(struct th_engine *e, const struct th_ep *ep, uint64_t count)
 {
     struct th_buf data;

@@ -25,6 +25,8 @@ void th_operator_trouble(struct th_engine *e, const struct th_ep *ep, unsigned w
 /* The endpoint gets this version of the type, whose sunset is near or has come. */
 void th_operator_sunset(struct th_engine *e, const struct th_ep *ep, const struct th_event_type *type,
                         const struct th_type_version *v);
+/** Its client certificate ends, or has ended. */
+void th_operator_certificate(struct th_engine *e, const struct th_ep *ep, struct th_wall end);
 void th_operator_limit(struct th_engine *e, const struct th_tenant *t, enum th_limit id, int64_t used,
                        int64_t allowed);
 void th_operator_dropped(struct th_engine *e, const struct th_ep *ep, uint64_t count);
