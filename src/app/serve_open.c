@@ -124,6 +124,8 @@ static enum th_error open_network(struct th_app *a, struct th_shard *s)
     const struct th_settings *c = &a->live->settings;
     struct th_http_client_options client = {.ca_file = c->v[TH_O_CA_FILE].text,
                                             .bind_address = c->v[TH_O_BIND].text,
+                                            .proxy = c->v[TH_O_PROXY].text,
+                                            .proxy_credentials = c->v[TH_O_PROXY_CREDENTIALS].text,
                                             .max_idle = part_of(s, a->max_idle),
                                             .metrics = s->metrics};
     struct th_resolver_options dns = {.servers = c->v[TH_O_DNS].text};

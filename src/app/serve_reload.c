@@ -39,16 +39,38 @@ static void changed(const struct th_settings *old, const struct th_settings *new
 /* Options that a running server cannot change are named, so that nobody believes they are in force. */
 static void warn_unchanged(const struct th_settings *old, const struct th_settings *new)
 {
-    static const enum th_option_id fixed[] = {TH_O_LISTEN,           TH_O_DATA,         TH_O_ENVIRONMENT,
-                                              TH_O_ADMIN_KEY,        TH_O_SECRET_KEY,   TH_O_SECRET_KEY_OLD,
-                                              TH_O_CA_FILE,          TH_O_BIND,         TH_O_DNS,
-                                              TH_O_MAX_IN_FLIGHT,    TH_O_MAX_PENDING,  TH_O_MAX_CONNECTIONS,
-                                              TH_O_THREADS,          TH_O_KEYLESS,      TH_O_MAX_BODY,
-                                              TH_O_CONSENT_ORIGIN,   TH_O_CONSENT,      TH_O_UI,
-                                              TH_O_UI_DIR,           TH_O_STORE,        TH_O_STORE_PASSWORD,
-                                              TH_O_STORE_STATEMENTS, TH_O_STORE_LEASE,  TH_O_INBOX_SOURCES,
-                                              TH_O_PORTAL_ORIGINS,   TH_O_PORTAL_URL,   TH_O_TRACES_ENDPOINT,
-                                              TH_O_TRACES_HEADERS,   TH_O_TRACES_RATIO, TH_O_TRACES_PASS_ON};
+    static const enum th_option_id fixed[] = {TH_O_LISTEN,
+                                              TH_O_DATA,
+                                              TH_O_ENVIRONMENT,
+                                              TH_O_ADMIN_KEY,
+                                              TH_O_SECRET_KEY,
+                                              TH_O_SECRET_KEY_OLD,
+                                              TH_O_CA_FILE,
+                                              TH_O_BIND,
+                                              TH_O_DNS,
+                                              TH_O_PROXY,
+                                              TH_O_PROXY_CREDENTIALS,
+                                              TH_O_MAX_IN_FLIGHT,
+                                              TH_O_MAX_PENDING,
+                                              TH_O_MAX_CONNECTIONS,
+                                              TH_O_THREADS,
+                                              TH_O_KEYLESS,
+                                              TH_O_MAX_BODY,
+                                              TH_O_CONSENT_ORIGIN,
+                                              TH_O_CONSENT,
+                                              TH_O_UI,
+                                              TH_O_UI_DIR,
+                                              TH_O_STORE,
+                                              TH_O_STORE_PASSWORD,
+                                              TH_O_STORE_STATEMENTS,
+                                              TH_O_STORE_LEASE,
+                                              TH_O_INBOX_SOURCES,
+                                              TH_O_PORTAL_ORIGINS,
+                                              TH_O_PORTAL_URL,
+                                              TH_O_TRACES_ENDPOINT,
+                                              TH_O_TRACES_HEADERS,
+                                              TH_O_TRACES_RATIO,
+                                              TH_O_TRACES_PASS_ON};
 
     for (unsigned i = 0; i < sizeof fixed / sizeof fixed[0]; i++)
         if (!same(&old->v[fixed[i]], &new->v[fixed[i]]))

@@ -4,7 +4,7 @@
  * requests must cost the healthy ones nothing, and an answer that is not exactly HTTP/1.1 must not count as
  * success.
  *
- * Refuses: redirects, proxies, names (addresses are given, already judged), pipelining, more than one
+ * Refuses: redirects, names (addresses are given, already judged), pipelining, more than one
  * repetition, and repeating a request of which the peer may have read a byte: what left and may have been read is an
  * attempt, and its result is this request's result.
  *
@@ -122,6 +122,15 @@ static void client_cancel(struct th_transport *t, struct th_http_req *req)
 
 /* --- time --- */
 
+/* No connection to the proxy came about: that says nothing of the peer. */
+static bool is_proxys(const struct hc_tx *tx)
+{
+    const struct th_list *l = tx->racing.next;
+
+    return tx->client->proxy.ss_family && !tx->conn && l != &tx->racing &&
+           TH_CONTAINER(l, struct hc_conn, link)->state == CONN_CONNECTING;
+}
+
 static const char *timeout_text(const struct hc_tx *tx)
 {
     if (!tx->conn)
@@ -149,6 +158,8 @@ static void expire(struct hc_tx *tx, int64_t now)
     }
     if (tx->conn && tx->conn->state == CONN_DOUBT && now < req->deadline.us)
         hc_tx_end(tx, TH_HTTP_RESET, HC_NO_ANSWER);
+    else if (is_proxys(tx))
+        hc_tx_end(tx, TH_HTTP_INTERNAL, "the proxy cannot be reached: timed out while connecting");
     else if (!hc_answer_settle(tx))
         hc_tx_end(tx, TH_HTTP_TIMEOUT, timeout_text(tx));
 }
@@ -253,6 +264,11 @@ enum th_error th_http_client_open(uv_loop_t *loop, const struct th_http_client_o
     c->metrics = options->metrics;
     c->idle_timeout_us = (options->idle_timeout_ms ? options->idle_timeout_ms : 30000) * (int64_t)1000;
     c->armed_us = INT64_MAX;
+    if (!hc_proxy_open(c, options->proxy, options->proxy_credentials, why, why_size)) {
+        th_buf_wipe(&c->proxy_line);
+        th_free(c);
+        return TH_INVALID;
+    }
     if (!read_bind(c, options->bind_address)) {
         snprintf(why, why_size, "source address \"%s\" is not a numeric address", options->bind_address);
         th_free(c);

@@ -14,11 +14,13 @@ struct th_http_client_options {
      * are read and kept only once. That client may be at work meanwhile, and may be closed before this one.
      * NULL: none. */
     const struct th_transport *like;
-    bool plain;                   /* no https will be asked for: no authorities are read */
-    const char *bind_address;     /* numeric source address, or NULL */
-    unsigned max_idle;            /* kept-alive connections in all; default 4,096 */
-    unsigned max_idle_per_origin; /* default 64 */
-    unsigned idle_timeout_ms;     /* default 30 s */
+    bool plain;               /* no https will be asked for: no authorities are read */
+    const char *bind_address; /* numeric source address, or NULL */
+    const char *proxy; /* http://HOST:PORT of a forward proxy, or NULL; its name is looked up once, here */
+    const char *proxy_credentials; /* USER:PASSWORD for it, or NULL */
+    unsigned max_idle;             /* kept-alive connections in all; default 4,096 */
+    unsigned max_idle_per_origin;  /* default 64 */
+    unsigned idle_timeout_ms;      /* default 30 s */
     struct th_metrics *metrics;
 };
 TH_MUST_USE enum th_error th_http_client_open(uv_loop_t *loop, const struct th_http_client_options *options,

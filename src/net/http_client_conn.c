@@ -20,7 +20,8 @@
 void hc_conn_enter(struct hc_conn *conn, enum hc_conn_state state)
 {
     static const uint16_t edges[] = {
-        [CONN_CONNECTING] = 1u << CONN_QUEUED | 1u << CONN_BUSY | 1u << CONN_CLOSING,
+        [CONN_CONNECTING] = 1u << CONN_TUNNEL | 1u << CONN_QUEUED | 1u << CONN_BUSY | 1u << CONN_CLOSING,
+        [CONN_TUNNEL] = 1u << CONN_QUEUED | 1u << CONN_BUSY | 1u << CONN_CLOSING,
         [CONN_QUEUED] = 1u << CONN_HANDSHAKE | 1u << CONN_CLOSING,
         [CONN_HANDSHAKE] = 1u << CONN_BUSY | 1u << CONN_CLOSING,
         [CONN_BUSY] = 1u << CONN_DOUBT | 1u << CONN_IDLE | 1u << CONN_CLOSING,
@@ -146,6 +147,8 @@ void hc_conn_close(struct hc_conn *conn, bool clean)
     hc_conn_enter(conn, CONN_CLOSING);
     th_tls_free(conn->tls, clean);
     conn->tls = NULL;
+    th_free(conn->tunnel);
+    conn->tunnel = NULL;
     th_pool_drop(&c->pool, conn->node.origin);
     uv_close((uv_handle_t *)&conn->poll,
              on_closed); /* leaves the event queue before the descriptor is closed */
@@ -203,6 +206,10 @@ bool hc_conn_open(struct hc_tx *tx, const struct th_addr *addr)
     if (!conn) {
         errno = ENOMEM;
         return false;
+    }
+    if (c->proxy.ss_family) {
+        to = c->proxy;
+        to_n = c->proxy_n;
     }
     conn->fd = socket(to.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (conn->fd < 0)

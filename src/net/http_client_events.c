@@ -14,16 +14,25 @@
 
 static void on_connected(struct hc_conn *conn)
 {
-    struct hc_tx *tx = conn->tx;
     int os_error = 0;
     socklen_t n = sizeof os_error;
 
     if (getsockopt(conn->fd, SOL_SOCKET, SO_ERROR, &os_error, &n) != 0)
         os_error = errno;
-    if (os_error) {
+    if (os_error && conn->client->proxy.ss_family)
+        hc_tunnel_lost(conn, os_error);
+    else if (os_error)
         hc_race_lost(conn, os_error);
-        return;
-    }
+    else if (conn->client->proxy.ss_family)
+        hc_tunnel_begin(conn);
+    else
+        hc_conn_established(conn);
+}
+
+void hc_conn_established(struct hc_conn *conn)
+{
+    struct hc_tx *tx = conn->tx;
+
     hc_race_won(conn);
     if (conn->client->metrics)
         th_count(conn->client->metrics, TH_C_CLIENT_CONNECTS, 1);
@@ -175,6 +184,9 @@ void hc_conn_on_poll(uv_poll_t *poll, int status, int events)
     case CONN_CONNECTING:
         on_connected(conn);
         break;
+    case CONN_TUNNEL:
+        hc_tunnel_read(conn);
+        break;
     case CONN_QUEUED:
         hc_tx_end(conn->tx, TH_HTTP_TLS, "TLS: the server closed the connection before the handshake");
         break;
@@ -200,7 +212,8 @@ void hc_conn_on_poll(uv_poll_t *poll, int status, int events)
         break;
     }
     /* After an error libuv has stopped the watch. No connection may stay behind that nobody watches. */
-    if (status < 0 && conn->state != CONN_CLOSING && conn->state != CONN_CONNECTING)
+    if (status < 0 && conn->state != CONN_CLOSING && conn->state != CONN_CONNECTING &&
+        conn->state != CONN_TUNNEL)
         conn_broke(conn, "connection reset by the server");
     c->looking--;
 }

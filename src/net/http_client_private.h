@@ -3,6 +3,7 @@
  *   http_client_time.c    the one timer, turns without waiting
  *   http_client_conn.c    sockets
  *   http_client_tx.c      requests as objects, and their end
+ *   http_client_tunnel.c  the way through a forward proxy
  *   http_client_race.c    connecting
  *   http_client_send.c    bytes of the request
  *   http_client_reuse.c   kept connections
@@ -15,6 +16,7 @@
  * to each other; an idle connection is in the pool.
  *
  *   conn: CONNECTING → QUEUED (waits for its turn to shake hands) → HANDSHAKE → BUSY → IDLE → RESERVED → BUSY
+ *         CONNECTING → TUNNEL, with a proxy, and then as from CONNECTING;
  *         CONNECTING → BUSY without TLS; BUSY → DOUBT (see hc_conn_doubt); all → CLOSING
  *
  * The table of all transitions is in hc_conn_enter, that of requests in hc_tx_enter.
@@ -34,6 +36,7 @@ enum {
     TH_HC_READ = 64 * 1024,     /* bytes of one read */
     TH_HC_WRITE = 16 * 1024,    /* bytes of one TLS write */
     TH_HC_READS = 4,            /* reads of one connection per turn */
+    TH_HC_TUNNEL = 2048,        /* bytes of a proxy's answer */
     TH_HC_INTERIM = 10,         /* 1xx answers before the final one */
     TH_HC_HANDSHAKES = 64,      /* under way */
     TH_HC_HANDSHAKES_TURN = 8,  /* begun per turn of the loop */
@@ -51,6 +54,7 @@ enum {
 
 enum hc_conn_state {
     CONN_CONNECTING,
+    CONN_TUNNEL, /* the proxy is asked for the way to the peer */
     CONN_QUEUED,
     CONN_HANDSHAKE,
     CONN_BUSY,
@@ -73,6 +77,8 @@ struct hc_conn {
     enum hc_conn_state state;
     uint64_t put_before; /* bytes that TLS had sent when the present request began */
     int64_t shaking_since_us;
+    size_t tunnel_n;     /* bytes of the proxy's answer */
+    char *tunnel;        /* TUNNEL: TH_HC_TUNNEL bytes for it; else NULL */
     uint64_t quiet_turn; /* turn of the loop in which it became IDLE, then RESERVED */
 };
 
@@ -92,6 +98,7 @@ struct hc_tx {
     struct th_list racing;
     unsigned addr;                 /* number of addresses that have been tried */
     uint8_t order[TH_CONNECT_MAX]; /* the order in which addresses are tried, if there are several */
+    bool proxy_failed;             /* the installation's proxy: nothing that says something of the peer */
     bool send_failed;              /* the peer takes no more; an answer may still be there */
     bool received;                 /* bytes of an answer have arrived on this connection */
     /* the answer */
@@ -120,7 +127,10 @@ struct hc {
     uv_check_t turn_end;
     struct th_metrics *metrics;
     struct th_tls_ctx *tls;
-    struct sockaddr_storage bind; /* ss_family 0: none */
+    struct sockaddr_storage bind;  /* ss_family 0: none */
+    struct sockaddr_storage proxy; /* the same */
+    socklen_t proxy_n;
+    struct th_buf proxy_line; /* field line with credentials */
     int64_t idle_timeout_us;
     struct th_pool pool;
     struct th_heap timers;
@@ -206,6 +216,20 @@ bool hc_tx_may_repeat(const struct hc_tx *tx);
 /* Sends the request once more, on a fresh connection. */
 void hc_tx_repeat(struct hc_tx *tx);
 
+/* The same for another reason than an error of the socket. `detail` lives until the request ends. */
+void hc_race_lost_for(struct hc_conn *conn, const char *detail);
+
+/* ---- http_client_tunnel.c ---- */
+
+/* Reads the address of a forward proxy (NULL: there is none) and its USER:PASSWORD (NULL). False: `why`. */
+bool hc_proxy_open(struct hc *c, const char *url, const char *credentials, char *why, size_t why_size);
+/* The connection to the proxy stands: asks for the way to the peer. May end the request. */
+void hc_tunnel_begin(struct hc_conn *conn);
+/* The connection to the proxy has failed. May end the request. */
+void hc_tunnel_lost(struct hc_conn *conn, int os_error);
+/* The proxy has sent something. May end the request. */
+void hc_tunnel_read(struct hc_conn *conn);
+
 /* ---- http_client_send.c ---- */
 
 /* The connection is established and carries the request from now on: sends as much of it as the socket takes. */
@@ -249,6 +273,8 @@ void hc_conn_shake_next(struct hc *c);
 
 /* ---- http_client_events.c ---- */
 
+/* The connection leads to the peer: it has won, and carries the request or begins with TLS. */
+void hc_conn_established(struct hc_conn *conn);
 /* libuv calls this for an event of a connection. */
 void hc_conn_on_poll(uv_poll_t *poll, int status, int events);
 

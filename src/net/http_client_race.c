@@ -143,12 +143,17 @@ void hc_race_next(struct hc_tx *tx)
         }
         local = errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS;
         detail = hc_os_text(&req->res, errno);
+        if (tx->client->proxy.ss_family) { /* the socket goes there, whatever the address */
+            tx->proxy_failed = true;
+            detail = "the proxy cannot be reached";
+        }
     }
     tx->addr = req->addr_count;
     if (!th_list_empty(&tx->racing))
         wait_for(tx, INT64_MAX);
     else
-        hc_tx_end(tx, local || req->addr_count == 0 ? TH_HTTP_INTERNAL : TH_HTTP_CONNECT, detail);
+        hc_tx_end(tx, local || tx->proxy_failed || req->addr_count == 0 ? TH_HTTP_INTERNAL : TH_HTTP_CONNECT,
+                  detail);
 }
 
 void hc_tx_connect(struct hc_tx *tx)
@@ -161,9 +166,14 @@ void hc_tx_connect(struct hc_tx *tx)
 
 void hc_race_lost(struct hc_conn *conn, int os_error)
 {
+    hc_race_lost_for(conn, hc_os_text(&conn->tx->req->res, os_error));
+}
+
+void hc_race_lost_for(struct hc_conn *conn, const char *detail)
+{
     struct hc_tx *tx = conn->tx;
 
-    tx->req->res.detail = hc_os_text(&tx->req->res, os_error);
+    tx->req->res.detail = detail;
     tx->req->res.peer = conn->node.peer;
     hc_conn_close(conn, false);
     if (tx->addr < tx->req->addr_count || th_list_empty(&tx->racing))

@@ -61,6 +61,10 @@ enum th_option_kind {
     X(CA_FILE, TEXT, "--ca-file", "TENTERHOOK_CA_FILE", "delivery.ca_file", NULL, NULL, 0, 0, "FILE",                               \
       "PEM certificates to trust in addition to the system's")                                                                      \
     X(BIND, TEXT, "--bind", "TENTERHOOK_BIND", "delivery.bind", NULL, NULL, 0, 0, "ADDR", "source address of deliveries")           \
+    X(PROXY, TEXT, "--proxy", "TENTERHOOK_PROXY", "delivery.proxy", NULL, NULL, 0, 0, "URL",                                         \
+      "forward proxy for all deliveries, http://HOST:PORT; it is asked with CONNECT for the address that was judged")               \
+    X(PROXY_CREDENTIALS, SECRET, NULL, "TENTERHOOK_PROXY_CREDENTIALS", "delivery.proxy_credentials", NULL, NULL, 1, 1024, NULL,     \
+      "USER:PASSWORD for the forward proxy")                                                                                        \
     X(DNS, TEXT, "--dns-servers", "TENTERHOOK_DNS_SERVERS", "delivery.dns_servers", NULL, NULL, 0, 0, "LIST",                       \
       "name servers, comma-separated; default: the system's")                                                                       \
     X(CONSENT_ORIGIN, TEXT, NULL, "TENTERHOOK_CONSENT_ORIGIN", "delivery.consent_origin", NULL, NULL, 0, 0, NULL,                   \
