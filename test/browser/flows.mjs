@@ -568,7 +568,7 @@ const flows = {
 
 const [name, text] = process.argv.slice(2), given = JSON.parse(text), home = await mkdtemp(join(tmpdir(), 'tenterhook-browser-'));
 const browser = await open({ ...given, folder: home });
-browser.page.setDefaultTimeout(15000);
+browser.page.setDefaultTimeout(60000);
 /* Asks the test to do something: a line on stdout, a line back on stdin. */
 const tell = (what) => new Promise((go) => { process.stdin.once('data', go); console.log('@' + what); });
 let failure = null;
