@@ -69,9 +69,10 @@ struct th_ep {
     bool gone;                       /* deleted; lives on for its requests */
     bool listed, choosy;             /* among the tenant's endpoints; counted among its choosy ones */
     struct th_filter_bucket *bucket; /* of the tenant's index of filters; NULL: it is walked */
-    struct th_mono rests_since;      /* when it last asked for rest */
-    int64_t asked_until_ms;          /* wall: the end of the rest, as asked for then */
-    struct th_health told;           /* the health that home, if that is another engine, was told */
+    struct th_mono rests_since;      /* when it last asked for a rest that ends later than the one before */
+    struct th_mono asked_at;         /* when it last asked for any */
+    int64_t asked_until_ms; /* wall: the latest end of those that it asked for since the clock was set back */
+    struct th_health told;  /* the health that home, if that is another engine, was told */
     bool health_dirty;
     struct th_list dirty;         /* on engine.dirty while health_dirty */
     struct th_token *token;       /* in use; NULL: none yet */

@@ -70,7 +70,7 @@ static struct th_mono mono_of(const struct th_engine *e, int64_t wall_ms)
  * the last moment at which the clock can have been set back. */
 static bool was_asked(const struct th_engine *e, const struct th_ep *ep, int64_t due_ms)
 {
-    return ep->rests_since.us > e->clock_whole.us && due_ms <= ep->asked_until_ms + TOLERANCE_MS;
+    return ep->asked_at.us > e->clock_whole.us && due_ms <= ep->asked_until_ms + TOLERANCE_MS;
 }
 
 /* Its publisher has chosen this moment, by the clock on the wall. */

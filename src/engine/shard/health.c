@@ -102,6 +102,10 @@ void th_health_rest_ask(struct th_engine *e, struct th_ep *ep, int64_t ms)
     int64_t until_ms = e->now.wall.ms + ms, more_ms = until_ms - f->rest_until;
     bool rests = f->rest_until > e->now.wall.ms;
 
+    /* also of a shorter one than that which it keeps already: the delivery is due at its end, whatever comes of the longer one */
+    if (ep->asked_at.us <= e->clock_whole.us || until_ms > ep->asked_until_ms)
+        ep->asked_until_ms = until_ms;
+    ep->asked_at = e->now.mono;
     if (more_ms <= 0)
         return;
     if (!rests)
@@ -109,7 +113,6 @@ void th_health_rest_ask(struct th_engine *e, struct th_ep *ep, int64_t ms)
                TH_KS("tenant", ep->pub.tenant->id), TH_KI("seconds", ms / 1000));
     th_sched_rest(e->sched, ep->pub.no, (struct th_mono){e->now.mono.us + ms * 1000}, e->now.mono);
     ep->rests_since = e->now.mono;
-    ep->asked_until_ms = until_ms;
     if (rests && more_ms < REST_STEP_MS) { /* requests that were under way end one after the other */
         f->rest_since = e->now.wall.ms;
         f->rest_until = until_ms;
