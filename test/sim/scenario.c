@@ -168,6 +168,11 @@ static void do_limits(struct scenario *sc)
     }
 }
 
+static void do_slow_reads(struct scenario *sc)
+{
+    sc->options.slow_reads = true;
+}
+
 static void do_seed(struct scenario *sc)
 {
     sc->options.seed = strtoull(word(sc, 1), NULL, 10);
@@ -770,6 +775,7 @@ static const struct command {
                 {"DEVELOPMENT", do_development},
                 {"LIMITS", do_limits},
                 {"RETENTION", do_retention},
+                {"SLOW-READS", do_slow_reads},
                 {"TENANT", do_tenant},
                 {"ENDPOINT", do_endpoint},
                 {"PUBLISH", do_publish},

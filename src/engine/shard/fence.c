@@ -13,8 +13,11 @@
  * nothing left to queue there is none. Rows without an order never come here.
  *
  * Where several nodes share the store, home is always asked, for the other nodes leave deliveries too; and a third step reads what
- * the others have committed (follow.c), which begins after the first two. While the queue is walked for slots that have come, rows
- * above the place of the walk are held back as well.
+ * the others have committed (follow.c), which begins after the first two.
+ *
+ * While the queue is walked, after a start or for slots that have come, rows above the place of the walk are held back as well: what was
+ * accepted since must not pass what the walk has not read yet. And while nobody knows the outcome of an accept, which was sent again, what
+ * was accepted after it waits for it.
  *
  * If the process dies, the rows are in the store. Bounded: beyond HELD_MAX rows, and without memory, the queue is
  * walked again, and it is walked no further while there is much. */
@@ -59,11 +62,22 @@ void th_fence_fini(struct th_engine *e)
 
 static void begin(void *arg);
 
+/* What the walk of the queue has not come to waits for it. */
+static bool has_any_before_the_walk(const struct th_engine *e)
+{
+    const struct th_fence *f = &e->fence;
+
+    for (uint32_t i = 0; i < f->count; i++)
+        if (!e->walking || f->rows[i].no < e->walk.from)
+            return true;
+    return false;
+}
+
 static void begin_soon(struct th_engine *e)
 {
     struct th_fence *f = &e->fence;
 
-    if (f->begins || f->busy || (!f->count && th_list_empty(&f->waiting)))
+    if (f->begins || f->busy || (th_list_empty(&f->waiting) && !has_any_before_the_walk(e)))
         return;
     f->begins = true;
     th_engine_defer(e, &f->defer, begin, e);
@@ -76,7 +90,7 @@ static void release(struct th_engine *e)
     uint64_t upto = f->upto;
     struct th_list *next;
 
-    if (e->shared && e->walking && upto >= e->walk.from)
+    if (e->walking && upto >= e->walk.from)
         upto = e->walk.from ? e->walk.from - 1 : 0;
     for (uint32_t i = 0; i < f->count; i++) {
         if (f->rows[i].no > upto)
@@ -210,12 +224,13 @@ static void engine_asked(struct th_engine *asked, struct th_mail *m)
         th_list_append(&asked->fence.accepts_asked, &q->link);
 }
 
-void th_fence_accepted(struct th_engine *e, bool again)
+void th_fence_accepted(struct th_engine *e, bool repeated, bool again)
 {
     struct th_fence *f = &e->fence;
     struct th_list *next;
 
     f->accepts_done++;
+    f->unknown += (unsigned)again - (unsigned)repeated;
     for (struct th_list *l = f->accepts_asked.next; l != &f->accepts_asked; l = next) {
         struct th_fence_question *q = TH_CONTAINER(l, struct th_fence_question, link);
 
@@ -260,8 +275,8 @@ static void begin(void *arg)
 
 bool th_fence_is_up(const struct th_engine *e)
 {
-    return e->shared || e->options.shards > 1 || e->fence.count || e->fence.busy || e->fanout_left ||
-           e->jobs[TH_JOB_FANOUT].busy;
+    return e->shared || e->walking || e->fence.unknown || e->options.shards > 1 || e->fence.count ||
+           e->fence.busy || e->fanout_left || e->jobs[TH_JOB_FANOUT].busy;
 }
 
 bool th_fence_has_room(const struct th_engine *e)
@@ -284,14 +299,19 @@ static bool grow(struct th_fence *f)
 void th_fence_row(struct th_engine *e, const struct th_queue_row *row)
 {
     struct th_fence *f = &e->fence;
-
-    bool walk_comes = e->shared && e->walking && row->no >= e->walk.from;
+    bool walk_comes = e->walking && row->no >= e->walk.from;
 
     if ((walk_comes && f->count > HELD_MAX / 2) || (f->count == f->cap && !grow(f))) {
         th_queue_walk_again(e, row->no);
         return;
     }
     f->rows[f->count++] = *row;
+    if (!walk_comes)
+        begin_soon(e);
+}
+
+void th_fence_walked(struct th_engine *e)
+{
     begin_soon(e);
 }
 

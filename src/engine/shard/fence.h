@@ -21,6 +21,7 @@ struct th_fence {
     /* what others ask: */
     struct th_list accepts_asked, fans_asked;
     uint64_t accepts_begun, accepts_done; /* of this engine */
+    unsigned unknown;                     /* of these, sent again because nobody knew the outcome */
     uint64_t last_left;                   /* the highest event of which it left deliveries */
     uint64_t fan_steps;                   /* home: begun */
 };
@@ -43,8 +44,11 @@ void th_fence_forget(struct th_engine *e, uint64_t no);
 /** False: so much is held back that no more should be read. */
 bool th_fence_has_room(const struct th_engine *e);
 void th_fence_wait(struct th_engine *e, struct th_fence_wait *w);
-/** An accept of this engine has ended, and its rows have been offered; `again`: nobody knows its outcome, and it has been sent again. */
-void th_fence_accepted(struct th_engine *e, bool again);
+/** The walk of the queue has come further, or has ended. */
+void th_fence_walked(struct th_engine *e);
+/** An accept of this engine has ended, and its rows have been offered. again: nobody knows its outcome, and it has been sent again;
+ * repeated: it had been sent again before. */
+void th_fence_accepted(struct th_engine *e, bool repeated, bool again);
 /** What other nodes have committed is about to be read; has been read and taken over. */
 void th_fence_follows(struct th_engine *e);
 void th_fence_followed(struct th_engine *e);

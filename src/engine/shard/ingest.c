@@ -42,6 +42,7 @@ struct ingest {
     uint8_t *marks;               /* of each; NULL: none has one */
     uint64_t *orders;             /* line of each; NULL: none has one */
     size_t endpoint_cap, bytes;
+    bool unknown; /* nobody knows the outcome of the accept, and it has been sent again */
     struct th_mono began;
     struct th_load load; /* of a replayed answer */
     uint64_t *load_nos;
@@ -934,11 +935,13 @@ static void accepted(struct th_op *op)
 
 static void accept_ended(struct th_op *op)
 {
-    struct th_engine *e = ((struct ingest *)op->user)->e;
-    bool again = op->error == TH_UNKNOWN;
+    struct ingest *g = op->user;
+    struct th_engine *e = g->e;
+    bool repeated = g->unknown, again = op->error == TH_UNKNOWN;
 
-    accepted(op);
-    th_fence_accepted(e, again);
+    g->unknown = again;
+    accepted(op); /* may free g */
+    th_fence_accepted(e, repeated, again);
 }
 
 /* It keeps what it was, and is due now. */

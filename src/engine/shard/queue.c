@@ -51,19 +51,17 @@ void th_queue_reading(struct th_engine *e)
 
 void th_queue_ended(struct th_engine *e, uint64_t no)
 {
-    if (e->shared)
-        th_fence_forget(e, no);
-    if (e->shared && is_reading(e)) {
+    th_fence_forget(e, no);
+    if (is_reading(e) && (e->shared || !e->walk_below)) {
         if (th_map_put(&e->ended, no, e) != TH_OK)
             e->walk_void = e->follow_void = true;
-    } else if (e->jobs[TH_JOB_WALK].busy && no >= e->walk.from && (!e->walk_below || no < e->walk_below)) {
+    } else if (e->jobs[TH_JOB_WALK].busy && no >= e->walk.from && no < e->walk_below) {
         e->walk_void = true;
     }
 }
 
 void th_queue_cancelled(struct th_engine *e, uint64_t no)
 {
-    th_fence_forget(e, no);
     th_sched_cancel(e->sched, no);
     th_queue_ended(e, no);
 }
@@ -109,7 +107,7 @@ static void walked(struct th_op *op)
             w->next = 0;
             break;
         }
-        if (e->shared && (!th_is_mine(e, row->endpoint) || th_map_get(&e->ended, row->no)))
+        if (!th_is_mine(e, row->endpoint) || th_map_get(&e->ended, row->no))
             continue; /* its slot has gone, or it has ended, since it was read */
         th_queue_insert(e, row, th_clock_due(e, row));
     }
@@ -119,6 +117,7 @@ static void walked(struct th_op *op)
         e->rules_wanted = true;
         th_log(TH_LOG_INFO, "queue loaded", TH_KI("deliveries", th_sched_stats(e->sched).items));
     }
+    th_fence_walked(e);
 }
 
 void th_queue_walk(struct th_engine *e)
