@@ -6,6 +6,7 @@
  * group around it. Nothing here can fail but by a fault. */
 #include "core/dialect_parts.h"
 #include "core/guard.h"
+#include <stdio.h>
 
 /* Fields of management requests that `api.fields` may rename. */
 static const char *const request_fields[] = {"url",
@@ -24,6 +25,8 @@ static const char *const request_fields[] = {"url",
                                              "payload_version",
                                              "method",
                                              "body_format",
+                                             "authentication",
+                                             "tls",
                                              "options",
                                              "secret",
                                              "previous_secret",
@@ -175,21 +178,27 @@ static bool is_request_field(struct th_span name)
     return false;
 }
 
+static void list_fields(char *out, size_t cap)
+{
+    size_t n = 0;
+
+    for (unsigned i = 0; i < sizeof request_fields / sizeof *request_fields && n < cap; i++)
+        n += (size_t)snprintf(out + n, cap - n, "%s%s", i ? ", " : "", request_fields[i]);
+}
+
 static bool check_fields(struct th_where *w, const struct dl_spec *s)
 {
+    char names[512];
+
     for (unsigned i = 0; i < s->api.field_count; i++) {
         const struct dl_text *native = &s->api.fields[i].value;
         at(w, "api.fields");
         th_where_enter(w, s->api.fields[i].key.s);
-        if (!is_request_field(native->s))
-            return th_where_fail(w, native->line,
-                                 "there is no field \"%.*s\"; one of: url, events, active, description, "
-                                 "metadata, headers, options, secret, timeout_seconds, max_in_flight, "
-                                 "rate_limit_per_second, signature_variant, filter, retry, reenable, "
-                                 "template, channels, ordering, url_secret, "
-                                 "previous_secret, "
-                                 "previous_expires_at",
-                                 (int)(native->s.n < 40 ? native->s.n : 40), native->s.p);
+        if (!is_request_field(native->s)) {
+            list_fields(names, sizeof names);
+            return th_where_fail(w, native->line, "there is no field \"%.*s\"; one of: %s",
+                                 (int)(native->s.n < 40 ? native->s.n : 40), native->s.p, names);
+        }
         for (unsigned k = 0; k < i; k++)
             if (th_span_eq(native->s, s->api.fields[k].value.s))
                 return th_where_fail(w, native->line, "%s has another name already", native->s.p);
