@@ -272,14 +272,15 @@ const struct th_api_schema th_api_schemas[] = {
     {"TemplatePreview",
      CLOSED("\"template\"",
             "\"template\":" REF("Template") ",\"event\":" STR_NULL ",\"type\":" STR_NULL ",\"data\":{}")},
+    {"HeaderValue", "{\"oneOf\":[" STR ",{\"type\":\"array\",\"items\":" STR "}]}"},
     {"Explain",
      CLOSED("\"headers\"",
-            "\"headers\":{\"type\":\"object\",\"additionalProperties\":{\"oneOf\":[{\"type\":\"string\"},{"
-            "\"type\":"
-            "\"array\",\"items\":{\"type\":\"string\"}}]}},\"body\":{\"type\":[\"string\",\"null\"],"
-            "\"maxLength\":131072},"
-            "\"body_base64\":{\"type\":[\"string\",\"null\"],\"maxLength\":174766},"
-            "\"secret\":{\"type\":[\"string\",\"null\"],\"maxLength\":1024},\"received_at\":" TIME_NULL)},
+            "\"headers\":{\"type\":\"object\",\"additionalProperties\":" REF(
+                "HeaderValue") "},\"body\":{\"type\":[\"string\",\"null\"],"
+                               "\"maxLength\":131072},"
+                               "\"body_base64\":{\"type\":[\"string\",\"null\"],\"maxLength\":174766},"
+                               "\"secret\":{\"type\":[\"string\",\"null\"],\"maxLength\":1024},\"received_"
+                               "at\":" TIME_NULL)},
     {"ExplainStep", OBJECT("\"name\",\"ok\",\"value\"", "\"name\":" STR ",\"ok\":" BOOL ",\"value\":" STR)},
     {"Explained", OBJECT("\"verified\",\"dialect\",\"secret\",\"detail\",\"steps\",\"findings\"",
                          "\"verified\":" BOOL ",\"dialect\":" STR

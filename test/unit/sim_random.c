@@ -386,7 +386,8 @@ static void do_crash(struct world *w)
         loosen(w);
     w->wall_moved = false;
     sim_start(w->s);
-    while (sim_below(w->s, 3)) /* publishers stand at the door: what they bring must not pass what is read only now */
+    while (sim_below(
+        w->s, 3)) /* publishers stand at the door: what they bring must not pass what is read only now */
         do_publish(w);
 }
 

@@ -1926,24 +1926,13 @@ type Explain struct {
 	BodyBase64 *string `json:"body_base64,omitempty"`
 
 	// Headers the headers that arrived, by name; an array where one came several times
-	Headers map[string]Explain_Headers_AdditionalProperties `json:"headers"`
+	Headers map[string]HeaderValue `json:"headers"`
 
 	// ReceivedAt when the request arrived; default: now
 	ReceivedAt *time.Time `json:"received_at,omitempty"`
 
 	// Secret the secret that the receiver verifies with; without it, the stored ones are used. It is not kept
 	Secret *string `json:"secret,omitempty"`
-}
-
-// ExplainHeaders0 defines model for Explain.Headers.0.
-type ExplainHeaders0 = string
-
-// ExplainHeaders1 defines model for Explain.Headers.1.
-type ExplainHeaders1 = []string
-
-// Explain_Headers_AdditionalProperties defines model for Explain.headers.AdditionalProperties.
-type Explain_Headers_AdditionalProperties struct {
-	union json.RawMessage
 }
 
 // ExplainStep defines model for ExplainStep.
@@ -2035,6 +2024,17 @@ type Found struct {
 	// Data the rows of this page
 	Data []Finding `json:"data"`
 }
+
+// HeaderValue defines model for HeaderValue.
+type HeaderValue struct {
+	union json.RawMessage
+}
+
+// HeaderValue0 defines model for HeaderValue.0.
+type HeaderValue0 = string
+
+// HeaderValue1 defines model for HeaderValue.1.
+type HeaderValue1 = []string
 
 // Health defines model for Health.
 type Health struct {
@@ -4461,22 +4461,22 @@ func (t *EventSchema) UnmarshalJSON(b []byte) error {
 	return err
 }
 
-// AsExplainHeaders0 returns the union data inside the Explain_Headers_AdditionalProperties as a ExplainHeaders0
-func (t Explain_Headers_AdditionalProperties) AsExplainHeaders0() (ExplainHeaders0, error) {
-	var body ExplainHeaders0
+// AsHeaderValue0 returns the union data inside the HeaderValue as a HeaderValue0
+func (t HeaderValue) AsHeaderValue0() (HeaderValue0, error) {
+	var body HeaderValue0
 	err := json.Unmarshal(t.union, &body)
 	return body, err
 }
 
-// FromExplainHeaders0 overwrites any union data inside the Explain_Headers_AdditionalProperties as the provided ExplainHeaders0
-func (t *Explain_Headers_AdditionalProperties) FromExplainHeaders0(v ExplainHeaders0) error {
+// FromHeaderValue0 overwrites any union data inside the HeaderValue as the provided HeaderValue0
+func (t *HeaderValue) FromHeaderValue0(v HeaderValue0) error {
 	b, err := json.Marshal(v)
 	t.union = b
 	return err
 }
 
-// MergeExplainHeaders0 performs a merge with any union data inside the Explain_Headers_AdditionalProperties, using the provided ExplainHeaders0
-func (t *Explain_Headers_AdditionalProperties) MergeExplainHeaders0(v ExplainHeaders0) error {
+// MergeHeaderValue0 performs a merge with any union data inside the HeaderValue, using the provided HeaderValue0
+func (t *HeaderValue) MergeHeaderValue0(v HeaderValue0) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return err
@@ -4487,22 +4487,22 @@ func (t *Explain_Headers_AdditionalProperties) MergeExplainHeaders0(v ExplainHea
 	return err
 }
 
-// AsExplainHeaders1 returns the union data inside the Explain_Headers_AdditionalProperties as a ExplainHeaders1
-func (t Explain_Headers_AdditionalProperties) AsExplainHeaders1() (ExplainHeaders1, error) {
-	var body ExplainHeaders1
+// AsHeaderValue1 returns the union data inside the HeaderValue as a HeaderValue1
+func (t HeaderValue) AsHeaderValue1() (HeaderValue1, error) {
+	var body HeaderValue1
 	err := json.Unmarshal(t.union, &body)
 	return body, err
 }
 
-// FromExplainHeaders1 overwrites any union data inside the Explain_Headers_AdditionalProperties as the provided ExplainHeaders1
-func (t *Explain_Headers_AdditionalProperties) FromExplainHeaders1(v ExplainHeaders1) error {
+// FromHeaderValue1 overwrites any union data inside the HeaderValue as the provided HeaderValue1
+func (t *HeaderValue) FromHeaderValue1(v HeaderValue1) error {
 	b, err := json.Marshal(v)
 	t.union = b
 	return err
 }
 
-// MergeExplainHeaders1 performs a merge with any union data inside the Explain_Headers_AdditionalProperties, using the provided ExplainHeaders1
-func (t *Explain_Headers_AdditionalProperties) MergeExplainHeaders1(v ExplainHeaders1) error {
+// MergeHeaderValue1 performs a merge with any union data inside the HeaderValue, using the provided HeaderValue1
+func (t *HeaderValue) MergeHeaderValue1(v HeaderValue1) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return err
@@ -4513,12 +4513,12 @@ func (t *Explain_Headers_AdditionalProperties) MergeExplainHeaders1(v ExplainHea
 	return err
 }
 
-func (t Explain_Headers_AdditionalProperties) MarshalJSON() ([]byte, error) {
+func (t HeaderValue) MarshalJSON() ([]byte, error) {
 	b, err := t.union.MarshalJSON()
 	return b, err
 }
 
-func (t *Explain_Headers_AdditionalProperties) UnmarshalJSON(b []byte) error {
+func (t *HeaderValue) UnmarshalJSON(b []byte) error {
 	err := t.union.UnmarshalJSON(b)
 	return err
 }

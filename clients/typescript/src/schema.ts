@@ -1489,10 +1489,11 @@ export interface components {
             /** @description in place of an event: the data of one */
             data?: unknown;
         };
+        HeaderValue: string | string[];
         Explain: {
             /** @description the headers that arrived, by name; an array where one came several times */
             headers: {
-                [key: string]: string | string[];
+                [key: string]: components["schemas"]["HeaderValue"];
             };
             /** @description the body as it arrived, before any parser */
             body?: string | null;

@@ -41,9 +41,9 @@ class ExplainHeaders:
                 try:
                     if not isinstance(data, list):
                         raise TypeError()
-                    additional_property_type_1 = cast(list[str], data)
+                    componentsschemas_header_value_type_1 = cast(list[str], data)
 
-                    return additional_property_type_1
+                    return componentsschemas_header_value_type_1
                 except (TypeError, ValueError, AttributeError, KeyError):
                     pass
                 return cast(list[str] | str, data)
