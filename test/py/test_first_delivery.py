@@ -95,7 +95,7 @@ class Java:
     readme = clients.CLIENTS / "java" / "README.md"
     names = {"receive": "src/main/java/Receive.java", "publish": "src/main/java/Publish.java"}
     POM = """<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion><groupId>first</groupId><artifactId>program</artifactId>
-<version>1</version><properties><maven.compiler.release>17</maven.compiler.release><project.build.sourceEncoding>UTF-8</project.build.sourceEncoding></properties>
+<version>1</version><properties><maven.compiler.source>17</maven.compiler.source><maven.compiler.target>17</maven.compiler.target><project.build.sourceEncoding>UTF-8</project.build.sourceEncoding></properties>
 <dependencies><dependency><groupId>tenterhook</groupId><artifactId>tenterhook</artifactId><version>0.1.0</version></dependency></dependencies></project>
 """
 
