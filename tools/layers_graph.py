@@ -43,6 +43,7 @@ NAMES = {
     "src/core/guard*.c": r"th_(event_type_(form|ok)|id_ok|addr_loopback)$",
     "src/core/http_class.c": r"th_outcome_name$",
     "src/core/mask.c": r"th_needles_",
+    "src/core/reach.c": r"th_auth_",
     "src/core/retry.c": r"th_(disable_name|(facts|health)_(apply|check))$",
     "src/core/url.c": r"th_port_ok$",
     "src/core/jsonpath/*.c": r"(jp|th_iregexp)_",
@@ -54,7 +55,7 @@ NAMES = {
     "src/engine/settings/catalogue.c": r"th_(event_type|validate|version)_",
     "src/engine/settings/payload.c": r"th_(method|type_version)_",
     "src/engine/control/follow_row.c": r"th_settings_follow$",
-    "src/engine/settings/settings.c": r"th_(ep|graves|key|role|run|tenant)_",  # the objects that settings consist of
+    "src/engine/settings/settings.c": r"th_(ep|graves|key|role|run|tenant|token)_",  # the objects that settings consist of
     "src/store/sqlite/migrations.c": r"th_store_migration",
     "src/store/sqlite/*": r"sq_|th_(sqlite|store_sqlite)_",
     "src/store/postgres/postgres_inbox.c": r"th_inbox_db_",  # its port is inbox_db.h

@@ -29,7 +29,7 @@ static bool check(struct th_api_req *r, struct th_span pointer, struct th_own_tl
     const struct th_client_tls own = {.ca = tls->ca, .certificate = tls->certificate, .key = tls->key};
     struct th_tls_facts facts;
     struct th_tls_fault what;
-    enum th_error error = th_client_tls_check(&own, (int64_t)time(NULL) * 1000, &facts, &what);
+    enum th_error error = th_tls_own_check(&own, (int64_t)time(NULL) * 1000, &facts, &what);
 
     if (error == TH_NOMEM)
         return false;

@@ -311,7 +311,7 @@ static SSL_CTX *identity_make(struct th_tls_ctx *ctx, const struct th_client_tls
     SSL_CTX *ssl = SSL_CTX_new(TLS_client_method());
     struct th_tls_fault fault;
 
-    if (!ssl || !configure(ssl) || th_client_tls_use(ssl, identity, &fault)) {
+    if (!ssl || !configure(ssl) || th_tls_own_use(ssl, identity, &fault)) {
         SSL_CTX_free(ssl);
         return NULL;
     }

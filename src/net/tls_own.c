@@ -114,8 +114,7 @@ static enum th_error use_key(SSL_CTX *ssl, struct th_span pem, struct th_tls_fau
     return error;
 }
 
-enum th_error th_client_tls_use(SSL_CTX *ssl, const struct th_client_tls *identity,
-                                struct th_tls_fault *fault)
+enum th_error th_tls_own_use(SSL_CTX *ssl, const struct th_client_tls *identity, struct th_tls_fault *fault)
 {
     enum th_error error = TH_OK;
 
@@ -158,8 +157,8 @@ static enum th_error look(const X509 *x, int64_t now_ms, struct th_tls_facts *fa
     return TH_OK;
 }
 
-enum th_error th_client_tls_check(const struct th_client_tls *identity, int64_t now_ms,
-                                  struct th_tls_facts *facts, struct th_tls_fault *fault)
+enum th_error th_tls_own_check(const struct th_client_tls *identity, int64_t now_ms,
+                               struct th_tls_facts *facts, struct th_tls_fault *fault)
 {
     SSL_CTX *ssl = SSL_CTX_new(TLS_client_method());
     enum th_error error;
@@ -167,7 +166,7 @@ enum th_error th_client_tls_check(const struct th_client_tls *identity, int64_t 
     *facts = (struct th_tls_facts){.expires_ms = 0};
     if (!ssl)
         return TH_NOMEM;
-    error = th_client_tls_use(ssl, identity, fault);
+    error = th_tls_own_use(ssl, identity, fault);
     if (!error && identity->certificate.n)
         error = look(SSL_CTX_get0_certificate(ssl), now_ms, facts, fault);
     SSL_CTX_free(ssl);

@@ -19,10 +19,10 @@ struct th_tls_facts {
 };
 
 /** Puts them into a context. TH_INVALID: *fault; TH_NOMEM. */
-TH_MUST_USE enum th_error th_client_tls_use(struct ssl_ctx_st *ssl, const struct th_client_tls *identity,
-                                            struct th_tls_fault *fault);
+TH_MUST_USE enum th_error th_tls_own_use(struct ssl_ctx_st *ssl, const struct th_client_tls *identity,
+                                         struct th_tls_fault *fault);
 /** Whether it can be used: all of it can be read, the key belongs to the certificate, and that has not ended at `now_ms` (wall).
  * TH_INVALID: *fault; TH_NOMEM. */
-TH_MUST_USE enum th_error th_client_tls_check(const struct th_client_tls *identity, int64_t now_ms,
-                                              struct th_tls_facts *facts, struct th_tls_fault *fault);
+TH_MUST_USE enum th_error th_tls_own_check(const struct th_client_tls *identity, int64_t now_ms,
+                                           struct th_tls_facts *facts, struct th_tls_fault *fault);
 #endif
