@@ -325,6 +325,7 @@ def test_a_node_that_hangs_holds_up_nobody(cluster, receiver, share):
     threading.Thread(target=ask, args=(hung.at, "/v1/events", "POST", {"type": "a.b", "data": {"number": 1}},
                                        {"Idempotency-Key": "one"}), daemon=True).start()
     until(lambda: cluster.sql("SELECT 1 FROM pg_stat_activity WHERE wait_event_type='Lock' AND application_name='tenterhook'"))
+    time.sleep(0.3)  # what waits may be the other node: the publisher's commit comes to the lock in this time
     hung.process.send_signal(signal.SIGSTOP)
     time.sleep(0.2)
     release()

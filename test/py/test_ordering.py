@@ -123,8 +123,12 @@ def test_a_delivery_says_for_whom_it_waits(tenant, receiver):
     made = register(tenant, target, retry={"delays": ["1h"]})
     publish(tenant, {"k": 1, "n": 0}, {"k": 2, "n": 1}, {"k": 1, "n": 2}, {"k": 1, "n": 3}, {"n": 4})
     target.wait_for(3)
-    rows = eventually(lambda: [row for row in tenant.get(f"/v1/deliveries?endpoint={made['id']}").json["data"]
-                               if sum(r["attempt_count"] for r in tenant.get(f"/v1/deliveries?endpoint={made['id']}").json["data"]) == 3][::-1])
+
+    def tried():
+        found = tenant.get(f"/v1/deliveries?endpoint={made['id']}").json["data"][::-1]
+        return found if sum(row["attempt_count"] for row in found) == 3 else None
+
+    rows = eventually(tried)
     detail = [tenant.get(f"/v1/deliveries/{row['id']}").expect(200).json for row in rows]
     assert [one.get("waits_for") for one in detail] == [None, None, rows[0]["id"], rows[0]["id"], None]
     tenant.post(f"/v1/deliveries/{rows[0]['id']}/cancel", {}).expect(200, 202, 204)

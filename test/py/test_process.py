@@ -141,7 +141,7 @@ def test_a_database_of_no_or_a_half_version_is_refused(server):
     running = server()
     running.stop()
     for change, status, why in (("pragma user_version = 0", 65, "no version"), ("pragma user_version = 1", 65, "already exists"),
-                                ("pragma user_version = 9", 64, "newer")):
+                                ("pragma user_version = 99", 64, "newer")):
         with sqlite3.connect(database(running.data)) as db:
             db.executescript(change)
         db.close()
