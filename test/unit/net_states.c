@@ -56,7 +56,8 @@ static void change_client_conn(unsigned from, unsigned to)
 static void test_connections_of_the_client(void **state)
 {
     static const unsigned edges[] = {
-        [CONN_CONNECTING] = B(CONN_QUEUED) | B(CONN_BUSY) | B(CONN_CLOSING),
+        [CONN_CONNECTING] = B(CONN_TUNNEL) | B(CONN_QUEUED) | B(CONN_BUSY) | B(CONN_CLOSING),
+        [CONN_TUNNEL] = B(CONN_QUEUED) | B(CONN_BUSY) | B(CONN_CLOSING),
         [CONN_QUEUED] = B(CONN_HANDSHAKE) | B(CONN_CLOSING),
         [CONN_HANDSHAKE] = B(CONN_BUSY) | B(CONN_CLOSING),
         [CONN_BUSY] = B(CONN_DOUBT) | B(CONN_IDLE) | B(CONN_CLOSING),

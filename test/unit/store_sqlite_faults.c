@@ -150,7 +150,7 @@ static void a_file_size_limit_is_a_full_disk(void **state)
 {
     struct fx *f = *state;
     struct rlimit old, small;
-    static char body[50000];
+    static char body[10000];
     uint64_t ep = 5, last = 0;
     struct th_probe p = {.op = {.kind = TH_OP_PROBE}};
     struct th_new_event e;

@@ -92,7 +92,7 @@ def node_folder(name="node", source=None):
 def go_receiver():
     """The compiled Go receiver."""
     go, folder, source = tool("go", "golang-go"), work_folder("go"), SOURCES / "go"
-    with fresh(folder, *sorted(source.iterdir()), version(go, "version")) as stale:
+    with fresh(folder, *sorted(path for path in source.iterdir() if path.is_file()), version(go, "version")) as stale:
         if stale:
             env = {"GOCACHE": str(folder / "cache"), "GOTOOLCHAIN": "local", "GOFLAGS": "-mod=readonly",
                    "GOPROXY": "off", "CGO_ENABLED": "0"}
