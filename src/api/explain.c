@@ -16,6 +16,7 @@
 #include "api/request.h"
 #include "api/state.h"
 #include "base/time.h"
+#include "core/restyle.h"
 #include "engine/engine.h"
 #include "lib/codec.h"
 #include "lib/crypto.h"
@@ -242,83 +243,31 @@ static void finding(struct explaining *x, const char *text)
     x->findings++;
 }
 
-/* The body without the white space between the values of its JSON. */
-static bool compact(struct th_span body, struct th_buf *out)
-{
-    bool quoted = false;
-
-    for (size_t i = 0; i < body.n; i++) {
-        char c = body.p[i];
-
-        if (c == '"')
-            quoted = !quoted;
-        if (quoted && c == '\\' && i + 1 < body.n)
-            th_buf_char(out, body.p[i++]);
-        if (quoted || !memchr(" \t\r\n", c, 4))
-            th_buf_char(out, body.p[i]);
-    }
-    return true;
-}
-
-static bool with_newline(struct th_span body, struct th_buf *out)
-{
-    th_buf_span(out, body);
-    th_buf_char(out, '\n');
-    return true;
-}
-
-static bool without_newline(struct th_span body, struct th_buf *out)
-{
-    while (body.n && memchr("\r\n", body.p[body.n - 1], 2))
-        body.n--;
-    th_buf_span(out, body);
-    return true;
-}
-
-static bool one_line_end(struct th_span body, struct th_buf *out)
-{
-    for (size_t i = 0; i < body.n; i++)
-        if (body.p[i] != '\r' || i + 1 == body.n || body.p[i + 1] != '\n')
-            th_buf_char(out, body.p[i]);
-    return true;
-}
-
-static bool without_mark(struct th_span body, struct th_buf *out)
-{
-    if (!th_span_starts(body, TH_LIT("\xef\xbb\xbf")))
-        return false;
-    th_buf_span(out, th_span(body.p + 3, body.n - 3));
-    return true;
-}
-
-static bool nothing(struct th_span body, struct th_buf *out)
-{
-    (void)body;
-    (void)out;
-    return true;
-}
-
 static bool other_body(struct explaining *x)
 {
     static const struct {
-        bool (*make)(struct th_span body, struct th_buf *out);
+        enum th_restyle_way way;
         const char *says;
     } ways[] = {
-        {without_newline, "the signature is right for the body without the line end behind it: it was added "
-                          "on the way, or by copying"},
-        {with_newline,
+        {TH_RESTYLE_LESS_NEWLINE,
+         "the signature is right for the body without the line end behind it: it was added "
+         "on the way, or by copying"},
+        {TH_RESTYLE_MORE_NEWLINE,
          "the signature is right for the body with a line end behind it: it was taken off on the way"},
-        {one_line_end,
+        {TH_RESTYLE_TO_LF,
          "the signature is right for the body with \\n as its line ends: they were changed to \\r\\n"},
-        {compact, "the signature is right for the body as compact JSON: it was read and written again before "
-                  "it was verified. Verify the "
-                  "bytes as they came, before any parser"},
-        {without_mark, "the signature is right for the body without the byte order mark in front of it"},
-        {nothing, "the signature is right for an empty body: the body was lost on the way, or was not sent"}};
+        {TH_RESTYLE_MINIFY,
+         "the signature is right for the body as compact JSON: it was read and written again before "
+         "it was verified. Verify the "
+         "bytes as they came, before any parser"},
+        {TH_RESTYLE_LESS_MARK,
+         "the signature is right for the body without the byte order mark in front of it"},
+        {TH_RESTYLE_NOTHING,
+         "the signature is right for an empty body: the body was lost on the way, or was not sent"}};
 
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
         th_buf_reset(&x->made);
-        if (!ways[i].make(x->body, &x->made) || th_span_eq(th_buf_view(&x->made), x->body) ||
+        if (!th_restyles[ways[i].way].make(x->body, &x->made) || th_span_eq(th_buf_view(&x->made), x->body) ||
             !fits(x, th_buf_view(&x->made)))
             continue;
         finding(x, ways[i].says);

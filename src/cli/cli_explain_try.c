@@ -4,6 +4,7 @@
 #include "cli/cli.h"
 #include "cli/cli_explain.h"
 #include "cli/cli_request.h"
+#include "core/restyle.h"
 
 /* ---- the secret, and the scheme, another way ---- */
 
@@ -117,15 +118,10 @@ static const struct {
 
 #define COUNT(a) ((unsigned)(sizeof(a) / sizeof((a)[0])))
 enum { D_BODY, D_KEY, D_SECRET, D_VALUE, D_STAMP, D_CONTENT, D_ITEM, D_ENCODING, D_ALGORITHM, DIMENSIONS };
-/* Ways of each; those of the body are counted in another file. */
-static const unsigned counts[DIMENSIONS] = {
-    0 /* th_restyle_count */, COUNT(keys),  COUNT(secret_ways), COUNT(values),    COUNT(stamps),
-    COUNT(contents),          COUNT(items), COUNT(encodings),   COUNT(algorithms)};
-
-static unsigned ways(unsigned dimension)
-{
-    return dimension == D_BODY ? th_restyle_count : counts[dimension];
-}
+/* Ways of each; the first changes nothing. */
+static const unsigned counts[DIMENSIONS] = {TH_RESTYLES,   COUNT(keys),      COUNT(secret_ways),
+                                            COUNT(values), COUNT(stamps),    COUNT(contents),
+                                            COUNT(items),  COUNT(encodings), COUNT(algorithms)};
 
 static bool secret_for(const struct th_explain *x, unsigned way, unsigned which, struct th_buf *out)
 {
@@ -337,7 +333,7 @@ static void say_match(struct th_explain *x, const unsigned pick[DIMENSIONS])
 bool th_explain_one_change(struct th_explain *x)
 {
     for (unsigned d = 0; d < DIMENSIONS; d++)
-        for (unsigned i = 1; i < ways(d); i++) {
+        for (unsigned i = 1; i < counts[d]; i++) {
             unsigned pick[DIMENSIONS] = {0};
             pick[d] = i;
             if (attempt(x, pick)) {
@@ -351,9 +347,9 @@ bool th_explain_one_change(struct th_explain *x)
 bool th_explain_two_changes(struct th_explain *x)
 {
     for (unsigned d = 0; d < DIMENSIONS; d++)
-        for (unsigned i = 1; i < ways(d); i++)
+        for (unsigned i = 1; i < counts[d]; i++)
             for (unsigned e = d + 1; e < DIMENSIONS; e++)
-                for (unsigned j = 1; j < ways(e); j++) {
+                for (unsigned j = 1; j < counts[e]; j++) {
                     unsigned pick[DIMENSIONS] = {0};
                     pick[d] = i;
                     pick[e] = j;

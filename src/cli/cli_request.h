@@ -50,16 +50,6 @@ enum tenterhook_result th_receiver_check(struct th_cli *cli, const struct tenter
                                          const struct th_saved_request *request, int64_t now,
                                          struct tenterhook_event *event, struct tenterhook_report *report);
 
-/* ---- a body written another way (cli_restyle.c) ---- */
-
-struct th_restyle {
-    bool (*make)(struct th_span body, struct th_buf *out);
-    const char *what; /* "indented by two spaces" */
-};
-/** th_restyle_count of them; the first changes nothing and has no function. */
-extern const struct th_restyle th_restyles[];
-extern const unsigned th_restyle_count;
-
 /* ---- explaining (cli_explain.c) ---- */
 
 /** Explains why a request is refused, or says that it is not: `json` gets an object with "ok", "result",

@@ -1,9 +1,9 @@
-/* A JSON body as other programs would have written it: for `explain`, which looks for the one that was
+/* A body as other programs would have written it: for those that explain why a signature does not verify, and look for the one that was
  * signed.
  *
  * Works over the bytes of valid JSON: numbers and the order of members stay, but for ECMAScript's own rules.
  * Each function returns false where its change is not possible (the body is not JSON). */
-#include "cli/cli_request.h"
+#include "core/restyle.h"
 #include "core/ecma.h"
 
 enum { RE_MINIFY = 0, RE_PYTHON = 1, RE_PRETTY2 = 2, RE_PRETTY4 = 4, RE_ASCII = 8, RE_SLASH = 16 };
@@ -239,26 +239,29 @@ static bool nothing(struct th_span b, struct th_buf *out)
     return true;
 }
 
-const struct th_restyle th_restyles[] = {
-    {NULL, NULL}, /* as it is */
-    {less_newline, "without the line end behind it"},
-    {more_newline, "with a line end behind it"},
-    {minify, "written without white space"},
-    {python, "written with a space behind each comma and colon, as Python's json.dumps does"},
-    {python_ascii, "written as Python's json.dumps does, with \\u escapes"},
-    {ascii, "written without white space and with \\u escapes"},
-    {php, "written as PHP's json_encode does"},
-    {ecmascript, "written as JSON.stringify does"},
-    {pretty2, "indented by two spaces"},
-    {pretty4, "indented by four spaces"},
-    {to_lf, "with LF line ends"},
-    {to_crlf, "with CRLF line ends"},
-    {less_mark, "without the byte order mark in front of it"},
-    {more_mark, "with a byte order mark in front of it"},
-    {decoded_once, "with its characters decoded once: it was encoded as UTF-8 twice"},
-    {with_point, "with .0 behind whole numbers, as programs write them that know only floating point"},
-    {envelope,
-     "with the members of the outermost object in the order type, timestamp, data: they were sorted"},
-    {nothing, "empty"},
+const struct th_restyle th_restyles[TH_RESTYLES] = {
+    [TH_RESTYLE_NONE] = {NULL, NULL},
+    [TH_RESTYLE_LESS_NEWLINE] = {less_newline, "without the line end behind it"},
+    [TH_RESTYLE_MORE_NEWLINE] = {more_newline, "with a line end behind it"},
+    [TH_RESTYLE_MINIFY] = {minify, "written without white space"},
+    [TH_RESTYLE_PYTHON] = {python,
+                           "written with a space behind each comma and colon, as Python's json.dumps does"},
+    [TH_RESTYLE_PYTHON_ASCII] = {python_ascii, "written as Python's json.dumps does, with \\u escapes"},
+    [TH_RESTYLE_ASCII] = {ascii, "written without white space and with \\u escapes"},
+    [TH_RESTYLE_PHP] = {php, "written as PHP's json_encode does"},
+    [TH_RESTYLE_ECMASCRIPT] = {ecmascript, "written as JSON.stringify does"},
+    [TH_RESTYLE_PRETTY2] = {pretty2, "indented by two spaces"},
+    [TH_RESTYLE_PRETTY4] = {pretty4, "indented by four spaces"},
+    [TH_RESTYLE_TO_LF] = {to_lf, "with LF line ends"},
+    [TH_RESTYLE_TO_CRLF] = {to_crlf, "with CRLF line ends"},
+    [TH_RESTYLE_LESS_MARK] = {less_mark, "without the byte order mark in front of it"},
+    [TH_RESTYLE_MORE_MARK] = {more_mark, "with a byte order mark in front of it"},
+    [TH_RESTYLE_DECODED_ONCE] = {decoded_once,
+                                 "with its characters decoded once: it was encoded as UTF-8 twice"},
+    [TH_RESTYLE_WITH_POINT] =
+        {with_point, "with .0 behind whole numbers, as programs write them that know only floating point"},
+    [TH_RESTYLE_ENVELOPE] =
+        {envelope,
+         "with the members of the outermost object in the order type, timestamp, data: they were sorted"},
+    [TH_RESTYLE_NOTHING] = {nothing, "empty"},
 };
-const unsigned th_restyle_count = sizeof th_restyles / sizeof th_restyles[0];
