@@ -19,12 +19,28 @@ static void refuse(struct th_change *c, const char *field, const char *detail)
     snprintf(err->detail, sizeof err->detail, "%s", detail);
 }
 
-static void check_url(struct th_engine *e, const struct th_dialect_values *v, struct th_change *c,
-                      struct th_url *url)
+/* The host's address is judged, too, if it is written as one. *url stays valid as long as `text`. False: refused. */
+static bool check_address(struct th_engine *e, struct th_change *c, const char *field, struct th_span text,
+                          struct th_url *url)
 {
     const char *why = "is not a valid URL";
     char denied[192];
-    enum th_error error;
+    enum th_error error = th_guard_url(e->options.guard, text, url, &why);
+
+    /* an address has a noun for its reason ("a private address"), all else a sentence */
+    if (error == TH_DENIED && url->literal) {
+        snprintf(denied, sizeof denied, "the host is %s, which is not allowed%s", why,
+                 th_report_denied_advice(e, why));
+        why = denied;
+    }
+    if (error)
+        refuse(c, field, why);
+    return !error;
+}
+
+static void check_url(struct th_engine *e, const struct th_dialect_values *v, struct th_change *c,
+                      struct th_url *url)
+{
     bool https = th_https_required(e, v);
 
     if (c->endpoint_put.spec.url.n == 0) {
@@ -35,17 +51,8 @@ static void check_url(struct th_engine *e, const struct th_dialect_values *v, st
         refuse(c, "url", "is one that was masked when it was shown; give it whole");
         return;
     }
-    error = th_guard_url(e->options.guard, c->endpoint_put.spec.url, url, &why);
-    if (error) {
-        /* an address has a noun for its reason ("a private address"), all else a sentence */
-        if (error == TH_DENIED && url->literal) {
-            snprintf(denied, sizeof denied, "the host is %s, which is not allowed%s", why,
-                     th_report_denied_advice(e, why));
-            why = denied;
-        }
-        refuse(c, "url", why);
+    if (!check_address(e, c, "url", c->endpoint_put.spec.url, url))
         return;
-    }
     if (https && !url->tls)
         refuse(c, "url", v->https == TH_HTTPS_ALWAYS ? "must use https" : "must use https in production");
 }
@@ -271,22 +278,12 @@ static void check_authentication(const struct th_dialect *d, struct th_change *c
 static void check_token_url(struct th_engine *e, const struct th_dialect_values *v, struct th_change *c)
 {
     const struct th_reach *reach = c->endpoint_put.spec.reach;
-    const char *why = "is not a valid URL";
     struct th_url url;
-    char text[192];
-    enum th_error error;
 
     if (!reach || reach->auth.kind != TH_AUTH_OAUTH2)
         return;
-    error = th_guard_url(e->options.guard, reach->auth.token_url, &url, &why);
-    if (error == TH_DENIED && url.literal) {
-        snprintf(text, sizeof text, "the host is %s, which is not allowed%s", why,
-                 th_report_denied_advice(e, why));
-        why = text;
-    }
-    if (error)
-        refuse(c, "authentication/token_url", why);
-    else if (th_https_required(e, v) && !url.tls)
+    if (check_address(e, c, "authentication/token_url", reach->auth.token_url, &url) &&
+        th_https_required(e, v) && !url.tls)
         refuse(c, "authentication/token_url", "must use https, as it gets the client's secret");
 }
 
