@@ -187,12 +187,21 @@ static bool write_encrypted(struct th_engine *e, const struct th_endpoint *ep, u
     return ok;
 }
 
+/* The same of a text that is wiped afterwards. */
+static bool write_wiped(struct th_engine *e, const struct th_endpoint *ep, uint64_t no, struct th_span name,
+                        struct th_buf *plain, struct th_jw *w)
+{
+    bool ok = !plain->failed && write_encrypted(e, ep, no, name, th_buf_view(plain), w);
+
+    th_buf_wipe(plain);
+    return ok;
+}
+
 static bool write_headers(struct th_engine *e, const struct th_endpoint *ep, const struct th_endpoint_spec *s,
                           struct th_jw *w)
 {
     struct th_buf plain;
     struct th_jw inner;
-    bool ok;
 
     th_buf_init(&plain, TH_MAX_SPEC_BYTES);
     inner = th_jw(&plain);
@@ -202,10 +211,7 @@ static bool write_headers(struct th_engine *e, const struct th_endpoint *ep, con
         th_jw_string(&inner, s->headers[i].value);
     }
     th_jw_end_object(&inner);
-    ok = !plain.failed &&
-         write_encrypted(e, ep, TH_ENCRYPTED_NO_HEADERS, TH_LIT("headers_sealed"), th_buf_view(&plain), w);
-    th_buf_wipe(&plain);
-    return ok;
+    return write_wiped(e, ep, TH_ENCRYPTED_NO_HEADERS, TH_LIT("headers_sealed"), &plain, w);
 }
 
 /* A secret one is nowhere in clear: a program that knows nothing of encrypted ones must find none. */
@@ -227,15 +233,11 @@ static bool write_reach(struct th_engine *e, const struct th_endpoint *ep, const
 {
     struct th_buf plain;
     struct th_jw inner;
-    bool ok;
 
     th_buf_init(&plain, TH_MAX_SPEC_BYTES);
     inner = th_jw(&plain);
     th_reach_write(s->reach, &inner);
-    ok = !plain.failed &&
-         write_encrypted(e, ep, TH_ENCRYPTED_NO_REACH, TH_LIT("reach_sealed"), th_buf_view(&plain), w);
-    th_buf_wipe(&plain);
-    return ok;
+    return write_wiped(e, ep, TH_ENCRYPTED_NO_REACH, TH_LIT("reach_sealed"), &plain, w);
 }
 
 static void write_ordering(const struct th_ordering *o, struct th_jw *w)
