@@ -7,7 +7,6 @@
 #include "api/fault.h"
 #include "api/member.h"
 #include "net/tls_own.h"
-#include <sys/time.h>
 #include <time.h>
 
 enum { T_CA, T_CERTIFICATE, T_KEY, T_COUNT };

@@ -52,18 +52,25 @@ static bool write_filters(struct th_cli *cli, struct th_buf *body, bool dry, boo
     return !body->failed;
 }
 
-static int start(struct th_cli *cli, bool dry, bool undelivered, struct th_answer *answer)
+/* job: the last part of the path; default_since: without --since. */
+static int start_job(struct th_cli *cli, const char *job, bool dry, bool undelivered,
+                     const char *default_since, struct th_answer *answer)
 {
     struct th_buf body;
     int status;
 
     th_buf_init(&body, 1u << 20);
-    status = write_filters(cli, &body, dry, undelivered, "24h")
-                 ? th_cli_call(cli, "POST", th_cli_path(cli, "/v1/webhooks/%s/replay", cli->args[0]),
+    status = write_filters(cli, &body, dry, undelivered, default_since)
+                 ? th_cli_call(cli, "POST", th_cli_path(cli, "/v1/webhooks/%s/%s", cli->args[0], job),
                                th_buf_view(&body), NULL, answer)
                  : TH_EXIT_USAGE;
     th_buf_fini(&body);
     return status;
+}
+
+static int start(struct th_cli *cli, bool dry, bool undelivered, struct th_answer *answer)
+{
+    return start_job(cli, "replay", dry, undelivered, "24h", answer);
 }
 
 static void say_progress(struct th_cli *cli, struct th_progress *progress, struct th_json replay, bool last)
@@ -204,16 +211,7 @@ int th_cmd_replay(struct th_cli *cli)
 
 static int start_backfill(struct th_cli *cli, bool dry, struct th_answer *answer)
 {
-    struct th_buf body;
-    int status;
-
-    th_buf_init(&body, 1u << 20);
-    status = write_filters(cli, &body, dry, false, "2026-01-01T00:00:00Z")
-                 ? th_cli_call(cli, "POST", th_cli_path(cli, "/v1/webhooks/%s/backfill", cli->args[0]),
-                               th_buf_view(&body), NULL, answer)
-                 : TH_EXIT_USAGE;
-    th_buf_fini(&body);
-    return status;
+    return start_job(cli, "backfill", dry, false, "2026-01-01T00:00:00Z", answer);
 }
 
 /* "12 earlier events match (left out: 3 by the filter)" */
