@@ -1135,9 +1135,10 @@ enum th_error pg_db_connect(struct pg_db *db)
 {
     int64_t now = now_ms();
 
-    if (db->reopens && db->tried_at && now - db->tried_at < 250) /* not once for each read */
+    if (db->reopens && db->failed_at &&
+        now - db->failed_at < 250) /* while nobody is there, not once for each read */
         return TH_RETRY;
-    db->tried_at = now;
+    db->failed_at = now;
     pg_db_disconnect(db);
     forget_rows(db);
     db->in_transaction = false;
@@ -1157,6 +1158,7 @@ enum th_error pg_db_connect(struct pg_db *db)
         return TH_INVALID;
     }
     db->lost = PQenterPipelineMode(db->conn) != 1;
+    db->failed_at = 0; /* a database that is restarted right after this is connected to again at once */
     db->failed = TH_OK;
     db->fenced = db->refused = false;
     db->generation++;

@@ -15,7 +15,7 @@ struct pg_db {
     unsigned generation; /* of the connection: statements prepared on an earlier one are gone */
     unsigned timeout_ms; /* an answer that takes longer counts as lost */
     bool reopens;        /* a step opens another connection in place of one that is lost */
-    int64_t tried_at;    /* monotonic ms: when a connection was last tried */
+    int64_t failed_at;   /* monotonic ms: when a connection was last tried in vain; or 0 */
     bool lost;           /* the connection ended, or did not answer: it is to be opened anew */
     bool fenced;         /* another node has taken over: the server refused the fence */
     bool refused;        /* the server has refused a command of this transaction: it is not committed */
