@@ -50,13 +50,23 @@ function load() {
 const colour = (/** @type {string} */ name) => getComputedStyle(document.documentElement).getPropertyValue('--' + name).trim();
 const dark = matchMedia('(prefers-color-scheme: dark)');
 
-/** One chart. `lines`: [{ key or value(bar), name, tone, unit?, bar?, dash? }] over the bars of `list`; a line of bars stands before the ones
- * above it. Dragging over a time, or clicking on one, leads to its deliveries.
- * @param {{list: any[], range: any, lines: any[], text: string, where: (b: any) => void, high?: number, unit?: (n: number) => string, full?: number}} p */
-const Plot = ({ list, range, lines, text, where, high = 150, unit = short, full }) => {
+/** One chart. `lines`: [{ key or value(bar), name, tone, unit?, bar?, dash? }] over the bars of `given`; a line of bars stands before the ones
+ * above it. Dragging over a time, or clicking on one, leads to its deliveries. While somebody drags, the chart stays as it is: what came
+ * meanwhile would take the selection away, so it is drawn when the button of the mouse is up.
+ * @param {{given: any[], range: any, lines: any[], text: string, where: (b: any) => void, high?: number, unit?: (n: number) => string, full?: number}} p */
+const Plot = ({ given, range, lines, text, where, high = 150, unit = short, full }) => {
   const box = useRef(/** @type {HTMLElement|null} */ (null)), plot = useRef(/** @type {any} */ (null)), leadsTo = useRef(where);
   const [at, setAt] = useState(/** @type {number|null} */ (null)), [theme, setTheme] = useState(dark.matches), [failed, setFailed] = useState(false);
+  const drags = useRef(false), shown = useRef(given), [, look] = useState(0);
+  if (!drags.current) shown.current = given;
+  const list = shown.current;
   leadsTo.current = where;
+  useEffect(() => {
+    const over = (/** @type {MouseEvent} */ e) => { if (drags.current && (e.type === 'mouseup' || !e.buttons)) setTimeout(() => { drags.current = false; look((n) => n + 1); }); }; // after the chart's own end of the drag
+    addEventListener('mouseup', over);
+    addEventListener('mousemove', over);
+    return () => { removeEventListener('mouseup', over); removeEventListener('mousemove', over); };
+  }, []);
   useEffect(() => { const f = () => setTheme(dark.matches); dark.addEventListener('change', f); return () => dark.removeEventListener('change', f); }, []);
   const data = useMemo(() => [list.map((b) => (b.t + b.width / 2) / 1000), ...lines.map((l) => list.map(l.value))], [list]);
   useEffect(() => {
@@ -76,7 +86,7 @@ const Plot = ({ list, range, lines, text, where, high = 150, unit = short, full 
         hooks: {
           setCursor: [(/** @type {any} */ u) => setAt(u.cursor.left >= 0 ? u.cursor.idx ?? null : null)],
           setSelect: [(/** @type {any} */ u) => { const { left, width } = u.select; if (width < 6) return; const a = list[index(u, left)], b = list[index(u, left + width)]; leadsTo.current({ t: a.t, width: b.t + b.width - a.t }); }],
-          ready: [(/** @type {any} */ u) => { let x = 0; u.over.addEventListener('mousedown', (/** @type {MouseEvent} */ e) => { x = e.clientX; }); u.over.addEventListener('click', (/** @type {MouseEvent} */ e) => { if (Math.abs(e.clientX - x) < 6) leadsTo.current(list[index(u, e.offsetX)]); }); }],
+          ready: [(/** @type {any} */ u) => { let x = 0; u.over.addEventListener('mousedown', (/** @type {MouseEvent} */ e) => { x = e.clientX; drags.current = e.button === 0; }); u.over.addEventListener('click', (/** @type {MouseEvent} */ e) => { if (Math.abs(e.clientX - x) < 6) leadsTo.current(list[index(u, e.offsetX)]); }); }],
         },
       }, data, box.current);
       plot.current = made;
@@ -100,12 +110,14 @@ const Table = ({ list, range }) => html`<div class="tw"><table><caption class="s
 
 const useStats = (name, tenant, endpoint) => {
   const range = ranges[name];
-  return useLoad(['stats', name, tenant, endpoint].join('|'), async (signal) => {
+  const page = useLoad(['stats', name, tenant, endpoint].join('|'), async (signal) => {
     const since = new Date(Math.ceil((serverNow() + 1) / range.size) * range.size - range.length).toISOString();
     const { data, told } = await call('GET', '/v1/stats' + query({ since, step: range.step, tenant, endpoint }), { signal });
     const list = bars(data.data, range), partial = new Date(data.complete_from) > new Date(data.since) ? data.complete_from : null;
     return { list, partial, told, ok: list.reduce((n, b) => n + b.ok, 0), no: list.reduce((n, b) => n + b.no, 0) };
   });
+  useEffect(() => { const t = setInterval(() => { if (!document.hidden) page.reload(); }, 60e3); return () => clearInterval(t); }, []);
+  return page;
 };
 
 const leads = (tenant, endpoint) => (b) => go(to('deliveries', { tenant: tenant || 'default', endpoint, since: new Date(b.t).toISOString(), until: new Date(b.t + b.width).toISOString() }));
@@ -113,15 +125,15 @@ const Partial = ({ at }) => at ? html`<p class="hint">Counted from ${when(new Da
 const percent = (part, all) => `${((part / all) * 100).toFixed(part && part !== all ? 1 : 0)} %`;
 
 const Key = ({ of }) => html`<span class="k">${of.map((l) => html`<span><i class=${'sw sw-' + l.tone}></i>${l.name}</span>`)}</span>`;
-const Three = ({ d, list, range, unit, where, last }) => html`<div class="charts"><figure><figcaption>Attempts in each ${unit}<${Key} of=${attempts} /></figcaption><${Plot} list=${list} range=${range} lines=${attempts} where=${where} text=${`Attempts in each ${unit}: ${num(d?.ok ?? 0)} succeeded and ${num(d?.no ?? 0)} failed. The same as a table by the button above.`} /></figure>
-    <figure><figcaption>Share that failed <b>${d && d.ok + d.no ? percent(d.no, d.ok + d.no) : ''}</b></figcaption><${Plot} list=${list} range=${range} lines=${failing} where=${where} unit=${share} full=${100} text=${d && d.ok + d.no ? `${percent(d.no, d.ok + d.no)} of the attempts failed.` : 'Share of attempts that failed: none yet.'} /></figure>
-    <figure><figcaption>Time of an attempt, ms <b>${last ? ms(last.p50) : ''}</b><${Key} of=${times} /></figcaption><${Plot} list=${list} range=${range} lines=${times} where=${where} text=${last ? `Milliseconds of an attempt: half within ${ms(last.p50)}, 95 percent within ${ms(last.p95)}, 99 percent within ${ms(last.p99)} at the end.` : 'Milliseconds of an attempt: none yet.'} /></figure></div>`;
+const Three = ({ d, list, range, unit, where, last }) => html`<div class="charts"><figure><figcaption>Attempts in each ${unit}<${Key} of=${attempts} /></figcaption><${Plot} given=${list} range=${range} lines=${attempts} where=${where} text=${`Attempts in each ${unit}: ${num(d?.ok ?? 0)} succeeded and ${num(d?.no ?? 0)} failed. The same as a table by the button above.`} /></figure>
+    <figure><figcaption>Share that failed <b>${d && d.ok + d.no ? percent(d.no, d.ok + d.no) : ''}</b></figcaption><${Plot} given=${list} range=${range} lines=${failing} where=${where} unit=${share} full=${100} text=${d && d.ok + d.no ? `${percent(d.no, d.ok + d.no)} of the attempts failed.` : 'Share of attempts that failed: none yet.'} /></figure>
+    <figure><figcaption>Time of an attempt, ms <b>${last ? ms(last.p50) : ''}</b><${Key} of=${times} /></figcaption><${Plot} given=${list} range=${range} lines=${times} where=${where} text=${last ? `Milliseconds of an attempt: half within ${ms(last.p50)}, 95 percent within ${ms(last.p95)}, 99 percent within ${ms(last.p99)} at the end.` : 'Milliseconds of an attempt: none yet.'} /></figure></div>`;
 
 /** The charts of the installation or of a tenant. */
 export const Charts = ({ range: name, tenant }) => {
   const page = useStats(name, tenant, ''), range = ranges[name], [table, setTable] = useState(false);
   const list = useMemo(() => page.data?.list ?? bars([], range), [page.data, name]);
-  if (page.error) return html`<div class="sec"><${Failed} error=${page.error} again=${page.reload} what="The charts" /></div>`;
+  if (page.error && !page.data) return html`<div class="sec"><${Failed} error=${page.error} again=${page.reload} what="The charts" /></div>`;
   const d = page.data, n = d ? d.ok + d.no : 0, unit = range.group ? `${range.group} ${range.unit}s` : range.unit, last = list.filter((b) => b.p50 !== null).at(-1);
   return html`<section class="sec" aria-labelledby="h-c"><div class="sec-h"><h2 id="h-c">${range.name}</h2><p>${n ? html`${num(n)} attempts, ${percent(d.no, n)} failed` : d ? 'No attempt' : ''}</p><button class="linkish" type="button" aria-expanded=${String(table)} onClick=${() => setTable(!table)}>${table ? 'As charts' : 'As a table'}</button></div>
     ${table ? html`<${Table} list=${list} range=${range} />` : html`<${Three} d=${d} list=${list} range=${range} unit=${unit} where=${leads(tenant, null)} last=${last} />`}
@@ -134,6 +146,6 @@ export const HealthChart = ({ range: name, tenant, endpoint, link }) => {
   const list = useMemo(() => page.data?.list ?? bars([], range), [page.data, name]);
   const d = page.data, n = d ? d.ok + d.no : 0, unit = range.group ? `${range.group} ${range.unit}s` : range.unit, last = list.filter((b) => b.p50 !== null).at(-1);
   return html`<section class="panel" aria-labelledby="h-h"><div class="ph"><h2 id="h-h">Health</h2><nav class="seg" aria-label="Time range">${Object.entries(ranges).map(([r, x]) => html`<a href=${link(r)} aria-current=${r === name ? 'true' : null}>${x.label}</a>`)}</nav></div><div class="pb">
-    ${page.error ? html`<p class="dim">${page.error.message}</p>` : html`<p>${!d ? '…' : !n ? 'No attempt in this time.' : html`<b>${percent(d.ok, n)}</b> of ${num(n)} attempts succeeded${last ? html`; half within <b>${ms(last.p50)}</b>, 95 % within ${ms(last.p95)}, 99 % within ${ms(last.p99)} at the end` : ''}.`} <button class="linkish small" type="button" aria-expanded=${String(table)} onClick=${() => setTable(!table)}>${table ? 'As charts' : 'As a table'}</button></p>
+    ${page.error && !d ? html`<p class="dim">${page.error.message}</p>` : html`<p>${!d ? '…' : !n ? 'No attempt in this time.' : html`<b>${percent(d.ok, n)}</b> of ${num(n)} attempts succeeded${last ? html`; half within <b>${ms(last.p50)}</b>, 95 % within ${ms(last.p95)}, 99 % within ${ms(last.p99)} at the end` : ''}.`} <button class="linkish small" type="button" aria-expanded=${String(table)} onClick=${() => setTable(!table)}>${table ? 'As charts' : 'As a table'}</button></p>
     ${table ? html`<${Table} list=${list} range=${range} />` : html`<${Three} d=${d} list=${list} range=${range} unit=${unit} where=${leads(tenant, endpoint)} last=${last} />`}<${Partial} at=${d?.partial} />`}</div></section>`;
 };

@@ -47,3 +47,17 @@ export async function signIn(page, server, key) {
 export const settled = async (page) => {
   await page.waitForFunction(() => document.querySelector('main')?.childElementCount && !document.querySelector('[aria-busy=true]'));
 };
+
+/** What was copied: the clipboard is written a moment after the click. */
+export async function copied(page, pattern) {
+  await page.waitForFunction(async ([source, flags]) => new RegExp(source, flags).test(await navigator.clipboard.readText().catch(() => '')), [pattern.source, pattern.flags]);
+}
+
+/** Presses keys until they have done what they should: a page listens to keys a moment after it is seen, and two keys of one
+ * order belong together for less than a second. What is pressed twice must do no harm. */
+export async function pressUntil(page, keys, done) {
+  for (let turn = 0; ; turn++) {
+    for (const k of keys) await page.keyboard.press(k);
+    try { return await done(); } catch (error) { if (turn === 19) throw error; }
+  }
+}
