@@ -85,7 +85,7 @@ const Plot = ({ given, range, lines, text, where, high = 150, unit = short, full
           paths: l.bar ? uPlot.paths.bars({ size: [0.84, 60], align: 0 }) : undefined, spanGaps: false }))],
         hooks: {
           setCursor: [(/** @type {any} */ u) => setAt(u.cursor.left >= 0 ? u.cursor.idx ?? null : null)],
-          setSelect: [(/** @type {any} */ u) => { const { left, width } = u.select; if (width < 6) return; const a = list[index(u, left)], b = list[index(u, left + width)]; leadsTo.current({ t: a.t, width: b.t + b.width - a.t }); }],
+          setSelect: [(/** @type {any} */ u) => { const { left, width } = u.select; if (gone || width < 6) return; const a = list[index(u, left)], b = list[index(u, left + width)]; leadsTo.current({ t: a.t, width: b.t + b.width - a.t }); }],
           ready: [(/** @type {any} */ u) => { let x = 0; u.over.addEventListener('mousedown', (/** @type {MouseEvent} */ e) => { x = e.clientX; drags.current = e.button === 0; }); u.over.addEventListener('click', (/** @type {MouseEvent} */ e) => { if (Math.abs(e.clientX - x) < 6) leadsTo.current(list[index(u, e.offsetX)]); }); }],
         },
       }, data, box.current);

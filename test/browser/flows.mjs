@@ -94,16 +94,19 @@ const flows = {
     const readout = page.locator('.plot-at').first();
     await readout.filter({ hasText: /succeeded 0/ }).waitFor();
     await page.mouse.down();
-    await over.hover({ position: { x: width - 60, y: 40 } });
+    await over.hover({ position: { x: width - 8, y: 40 } });
     answer();
     await page.getByText(/attempts, [\d.]+ % failed/).waitFor();
     await page.waitForTimeout(200); // time to draw, if it did
+    await over.hover({ position: { x: width - 60, y: 40 } });
     await page.mouse.up();
     await page.waitForURL(/deliveries\?.*since=.*until=/);
     await page.unroute(/v1\/stats\?.*step=1h/);
     const chosen = new URL(page.url()).searchParams;
     assert.ok(Date.parse(chosen.get('until')) - Date.parse(chosen.get('since')) >= 2 * 3600e3, page.url());
+    await page.getByRole('heading', { name: 'Deliveries' }).waitFor(); // there before one goes back
     await page.goBack();
+    await page.waitForURL(/range=24h/);
     await needs.first().getByRole('link', { name: 'Recover…' }).click();
     await page.getByRole('heading', { name: 'Recovery', exact: true }).waitFor();
     assert.equal(new URL(page.url()).searchParams.get('endpoint'), failing);
@@ -353,7 +356,7 @@ const flows = {
     assert.ok(await page.locator('tr[data-href]').first().evaluate((r) => r.classList.contains('cur') && r.contains(document.activeElement)));
     await press('Enter');
     await page.getByRole('region', { name: 'Attempts', exact: true }).waitFor();
-    await page.locator('[data-key=c]').waitFor();
+    await page.locator('[data-key=c]').first().waitFor();
     await press('c');
     await copied(page, /v1\/deliveries\//);
     await pressUntil(page, ['g', 'e'], seen('heading', { name: 'Endpoints' }));
