@@ -89,15 +89,21 @@ static bool read_trace(struct th_api_req *r, struct th_span prefix, const struct
     return keep_trace(r, parent->text, state->text, &ev->traceparent);
 }
 
-void th_api_event_trace(struct th_api_req *r)
+bool th_api_event_context(struct th_api_req *r, struct th_span *out)
 {
     const struct th_http1_field *parent = th_api_request_header(r, "traceparent"), *state;
-    struct th_span kept = TH_LIT("");
 
     if (!parent)
-        return;
+        return true;
     state = th_api_request_header(r, "tracestate");
-    r->no_memory |= !keep_trace(r, parent->value, state ? state->value : TH_LIT(""), &kept);
+    return keep_trace(r, parent->value, state ? state->value : TH_LIT(""), out);
+}
+
+void th_api_event_trace(struct th_api_req *r)
+{
+    struct th_span kept = TH_LIT("");
+
+    r->no_memory |= !th_api_event_context(r, &kept);
     for (uint32_t i = 0; kept.n && i < r->event_count; i++)
         if (!r->events[i].traceparent.n)
             r->events[i].traceparent = kept;

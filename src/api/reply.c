@@ -7,6 +7,7 @@
 #include "api/reply.h"
 #include "api/audit.h"
 #include "api/rate.h"
+#include "api/refused.h"
 #include "api/request.h"
 #include "api/route.h"
 #include "api/state.h"
@@ -32,6 +33,8 @@ static void finish(struct th_api_req *r, unsigned status)
 
     if ((flags & TH_R_PUBLISH) && status >= 400 && !r->asked_engine) /* the engine counts what it refuses */
         th_count(api->metrics, TH_C_EVENTS_REFUSED, 1);
+    if ((flags & TH_R_PUBLISH) && status >= 400)
+        th_api_refused(r, status);
     th_log(TH_LOG_DEBUG, "request", TH_KC("request_id", r->x->request_id), TH_KS("method", r->x->head.method),
            TH_KS("path", th_api_audit_loggable(r->x->path)), TH_KI("status", status),
            TH_KS("tenant", th_api_audit_loggable(th_api_request_tenant_id(r))), TH_KI("bytes", api->out.n));

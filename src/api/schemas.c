@@ -88,13 +88,14 @@
     ",\"authentication\":" REF("Authentication") ",\"tls\":" REF(                                            \
         "EndpointTls") ",\"client_certificate\":" REF("ClientCertificate") ",\"payload_version\":" STR       \
                                                                            ",\"method\":" STR                \
-                                                                           ",\"body_format\":" STR
+                                                                           ",\"body_format\":" STR           \
+                                                                           ",\"trace_context\":" STR
 #define SHORT_NULL(most) "{\"type\":[\"string\",\"null\"],\"maxLength\":" most "}"
-#define WIRE_SETTINGS                                                                                            \
-    ",\"authentication\":" OR_NULL(REF("Authentication")) ",\"tls\":" OR_NULL(REF(                               \
-        "EndpointTls")) ",\"payload_version\":" SHORT_NULL("10") ",\"method\":" SHORT_NULL("16") ",\"body_"      \
-                                                                                                 "format\""      \
-                                                                                                 ":" SHORT_NULL( \
+#define WIRE_SETTINGS                                                                                                                                   \
+    ",\"authentication\":" OR_NULL(REF("Authentication")) ",\"tls\":" OR_NULL(REF(                                                                      \
+        "EndpointTls")) ",\"payload_version\":" SHORT_NULL("10") ",\"method\":" SHORT_NULL("16") ",\"body_"                                             \
+                                                                                                 "format\""                                             \
+                                                                                                 ":" SHORT_NULL("16") ",\"trace_context\":" SHORT_NULL( \
                                                                                                      "16")
 
 #define WEBHOOK_FIELDS                                                                                       \

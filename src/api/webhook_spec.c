@@ -42,6 +42,7 @@ enum {
     F_VERSION,
     F_METHOD,
     F_FORMAT,
+    F_TRACE,
     F_AUTHENTICATION,
     F_TLS,
     F_SECRET,
@@ -72,6 +73,7 @@ static const struct th_api_field spec_fields[F_COUNT] = {
     {"payload_version", TH_T_STRING, false, true, 10, 0, 0},
     {"method", TH_T_STRING, false, true, 16, 0, 0},
     {"body_format", TH_T_STRING, false, true, 16, 0, 0},
+    {"trace_context", TH_T_STRING, false, true, 16, 0, 0},
     {"authentication", TH_T_OBJECT, false, true, 0, 0, 0},
     {"tls", TH_T_OBJECT, false, true, 0, 0, 0},
     {"secret", TH_T_STRING, false, true, 1024, 0, 0},
@@ -344,6 +346,14 @@ static void apply_wire(struct th_api_req *r, const struct th_api_value *v, struc
         s->form = given(v, F_FORMAT) && th_span_is(v[F_FORMAT].text, "form");
         if (given(v, F_FORMAT) && !s->form && !th_span_is(v[F_FORMAT].text, "json"))
             th_api_fault(r, pointer_to(r, F_FORMAT), "must be \"json\" or \"form\"");
+    }
+    if (v[F_TRACE].present) {
+        bool on = given(v, F_TRACE) && th_span_is(v[F_TRACE].text, "on");
+        bool off = given(v, F_TRACE) && th_span_is(v[F_TRACE].text, "off");
+        s->pass_trace = on ? TH_PASS_TRACE_ON : off ? TH_PASS_TRACE_OFF : TH_PASS_TRACE_DEFAULT;
+        if (given(v, F_TRACE) && !on && !off)
+            th_api_fault(r, pointer_to(r, F_TRACE),
+                         "must be \"on\" or \"off\"; null: as the server's option traces.pass_on says");
     }
     if (v[F_VERSION].present) {
         s->data_version = 0;

@@ -38,6 +38,7 @@ static const enum th_field native[] = {
     TH_A_PAYLOAD_VERSION,
     TH_A_METHOD,
     TH_A_BODY_FORMAT,
+    TH_A_TRACE_CONTEXT,
     TH_A_AUTHENTICATION,
     TH_A_TLS,
     TH_A_CLIENT_CERTIFICATE,
@@ -385,6 +386,10 @@ static bool write_field(struct th_api_list *l, const struct th_endpoint *ep, enu
         if (ep->spec.form)
             th_jw_string(w, TH_LIT("form"));
         return ep->spec.form;
+    case TH_A_TRACE_CONTEXT:
+        if (ep->spec.pass_trace)
+            th_jw_string(w, ep->spec.pass_trace == TH_PASS_TRACE_ON ? TH_LIT("on") : TH_LIT("off"));
+        return ep->spec.pass_trace != TH_PASS_TRACE_DEFAULT;
     case TH_A_TLS:
         if (th_reach_tls(ep->spec.reach))
             th_api_endpoint_tls_write(w, &ep->spec.reach->tls, l->secrets);

@@ -384,6 +384,9 @@ static const struct {
     {"WebhookPatch", "method", "method of its requests: POST, PUT or PATCH; null: the dialect's"},
     {NULL, "body_format",
      "form: the body is sent as application/x-www-form-urlencoded; json or null: as JSON"},
+    {NULL, "trace_context",
+     "whether its requests carry traceparent and tracestate: on or off; null: as traces.pass_on of the "
+     "server says"},
     {NULL, "archived", "true: not for new subscriptions any more; it can still be published"},
     {NULL, "deprecated", "true: nobody should begin to rely on it"},
     {NULL, "example", "data as an event of this type has it; it fits the schema"},

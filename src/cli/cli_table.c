@@ -41,6 +41,7 @@
     {"--reenable", "HOW", "when failures have disabled it: by_hand (default), or on_test: by a test that succeeds"}, \
     {"--method", "METHOD", "method of its requests: POST, PUT or PATCH; empty: the dialect's"}, \
     {"--body-format", "FORMAT", "form: send the body as a form (application/x-www-form-urlencoded); json or empty: as JSON"}, \
+    {"--trace-context", "WHETHER", "on: its requests carry traceparent and tracestate; off: they do not; empty: as traces.pass_on of the server says"}, \
     {"--payload-version", "VERSION", "write its data as this version of an event type did; empty: as the newest"}, \
     {"--channel", "NAME", "send it only events with one of these channels; may be repeated; empty: all"}, \
     {"--order", "JSONPATH", "deliver events with one value of this one after the other: '$.data.order_id'; all: all events; empty: no order"}, \

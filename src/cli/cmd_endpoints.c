@@ -339,9 +339,13 @@ static bool write_endpoint(struct th_cli *cli, struct th_json dialect, const cha
 {
     static const struct {
         const char *option, *native;
-    } texts[] = {{"--description", "description"}, {"--variant", "signature_variant"},
-                 {"--reenable", "reenable"},       {"--method", "method"},
-                 {"--body-format", "body_format"}, {"--payload-version", "payload_version"}};
+    } texts[] = {{"--description", "description"},
+                 {"--variant", "signature_variant"},
+                 {"--reenable", "reenable"},
+                 {"--method", "method"},
+                 {"--body-format", "body_format"},
+                 {"--trace-context", "trace_context"},
+                 {"--payload-version", "payload_version"}};
     static const struct {
         const char *option, *native;
     } numbers[] = {{"--timeout", "timeout_seconds"},

@@ -86,7 +86,7 @@ struct th_engine_options {
     /* with several engines: what they have under way together at hosts and addresses */
     struct th_places *places;
     struct th_tracer tracer;
-    bool pass_trace;     /* requests to endpoints say to which trace they belong */
+    bool pass_trace;     /* requests say to which trace they belong, to endpoints that say nothing of it */
     struct th_post post; /* between them; with one engine it is not asked */
     struct th_wake wake; /* from any thread: call th_engine_turn soon */
     void (*fatal)(void *ctx, enum th_error error, const char *what); /* the process must stop; ctx of wake */
@@ -220,7 +220,9 @@ struct th_endpoint_spec {
     uint32_t data_version;
     /* method of its requests; DIALECT: the dialect's */
     enum th_method { TH_METHOD_DIALECT, TH_METHOD_POST, TH_METHOD_PUT, TH_METHOD_PATCH } method;
-    bool form;              /* its bodies are forms (core/jsonpath/form.h) instead of JSON */
+    bool form; /* its bodies are forms (core/jsonpath/form.h) instead of JSON */
+    /* whether its requests say to which trace they belong; DEFAULT: as pass_trace of the engine's options */
+    enum th_pass_trace { TH_PASS_TRACE_DEFAULT, TH_PASS_TRACE_ON, TH_PASS_TRACE_OFF } pass_trace;
     uint32_t max_in_flight; /* 0: 16 */
     double rate_per_s;      /* 0: none */
     struct th_span variant; /* n == 0: the dialect's default */
@@ -586,6 +588,21 @@ struct th_publish {
 };
 /** Checks types, required fields and size, matches, and stores durably; `done` is called after the commit. */
 void th_engine_publish(struct th_engine *e, struct th_publish *p);
+
+/** A publish that was refused, of somebody who may publish. Texts live as long as the call. */
+struct th_refused {
+    struct th_span tenant;      /* n == 0: none is known */
+    struct th_span traceparent; /* as events keep it; n == 0: none */
+    struct th_mono began;       /* when the request had come */
+    unsigned status;            /* of the answer */
+    uint32_t count;             /* events of a batch that were read */
+    struct th_span why;         /* in words, with nothing of the request in them */
+};
+
+/** Whether spans go anywhere. */
+bool th_engine_traces(const struct th_engine *e);
+/** Makes a span of it, if its flag or the ratio says so. */
+void th_engine_refused(struct th_engine *e, const struct th_refused *refused);
 
 /* ---- who would get an event, by the present settings ---- */
 

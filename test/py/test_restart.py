@@ -44,6 +44,7 @@ ENDPOINT = {
     "payload_version": "2026-03-01",
     "method": "PATCH",
     "body_format": "form",
+    "trace_context": "on",
     "template": {"id": {"$": "$.id"}, "n": {"$": "$.data.n"}, "of": ["restart", {"$upper": {"$": "$.type"}}]},
 }
 MOVED = {"previous_secret", "previous_expires_at"}  # only with moved=true; test_both_signatures.py moves and restarts them

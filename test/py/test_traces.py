@@ -106,6 +106,53 @@ def test_a_retry_is_a_trace_of_its_own_with_a_link(server, collector, receiver):
     assert to.requests[1].header("tracestate") is None
 
 
+def test_an_endpoint_says_for_itself_whether_it_gets_the_context(server, receiver):
+    for option, wanted in (("off", {"on"}), ("on", {"on", None})):
+        to = receiver()
+        running = server(flags=["--traces-pass-on", option])
+        hooks = {said: running.api.post("/v1/webhooks", {"url": to.url(f"/{said}"), "trace_context": said}).expect(201).json
+                 for said in ("on", "off", None)}
+        assert [hook.get("trace_context") for hook in hooks.values()] == ["on", "off", None]
+        publish(running.api, {"traceparent": GIVEN, "tracestate": "a=b"})
+        got = {r.target.removeprefix("/"): (r.header("traceparent"), r.header("tracestate")) for r in to.wait_for(3)}
+        assert got == {str(said): (GIVEN, "a=b") if said in wanted else (None, None) for said in hooks}
+        path = f"/v1/webhooks/{hooks['on']['id']}"
+        assert problem(running.api.patch(path, {"trace_context": "yes"}), 422)["errors"][0]["pointer"] == "/trace_context"
+        running.api.patch(path, {"trace_context": "off"}).expect(200)
+        assert "trace_context" not in running.api.patch(f"/v1/webhooks/{hooks['off']['id']}", {"trace_context": None}).expect(200).json
+        publish(running.api, {"traceparent": GIVEN})
+        after = {r.target.removeprefix("/"): r.header("traceparent") for r in to.wait_for(6)[3:]}
+        assert after == {"on": None, "off": GIVEN if option == "on" else None, "None": GIVEN if option == "on" else None}
+
+
+def test_a_refused_publish_is_a_span_that_failed(server, collector):
+    """With the status and the reason, and nothing of the request; a stranger's request makes none."""
+    watch = collector()
+    running = traced(server, watch, "--traces-ratio", "0")
+    api, given = running.api, {"traceparent": GIVEN, "tracestate": "a=b"}
+    secret = {"marker": "do-not-show"}
+    assert api.post("/v1/events", {"type": "x y do-not-show", "data": secret}, headers=given).status == 422
+    api.post("/v1/events", {"type": "a", "id": "do-not-show", "data": {}}, headers={"traceparent": UNSAMPLED}).expect(202)
+    assert api.post("/v1/events", {"type": "a", "id": "do-not-show", "data": {}}, headers=given).status == 409
+    assert api.post("/v1/events/batch", [{"type": "a", "data": {}, "traceparent": GIVEN}, {"type": "a", "data": {}, "do-not-show": 1}]).status == 422
+    assert api.post("/v1/events", {"type": "a", "data": {}, "tenant": "do-not-show"}, headers=given).status == 404
+    # neither of these: not sampled, no valid key, no trace and a ratio of 0
+    assert api.post("/v1/events", {"type": "x y", "data": {}}, headers={"traceparent": UNSAMPLED}).status == 422
+    assert api.with_key("nobody-0123456789").post("/v1/events", {"type": "x y", "data": {}}, headers=given).status == 401
+    assert api.post("/v1/events", {"type": "x y", "data": {}}).status == 422
+    publish(api, given)  # the last: when it has come, all have
+    spans = gathered(watch, 5)
+    refused, now = [s for s in spans if s["name"] == "publish"], time.time_ns()
+    assert [s["attributes"]["http.response.status_code"] for s in refused] == [422, 409, 422, 404] and len(spans) == 5
+    for span in refused:
+        assert (span["trace"], span["parent"], span["kind"], span["status"]) == (TRACE, CALLER, 4, 2)
+        assert span["attributes"]["error.type"] == str(span["attributes"]["http.response.status_code"])
+        assert span["why"] and "do-not-show" not in str(span)
+        assert now - 60e9 < span["begin"] <= span["end"] <= now, span
+    assert refused[2]["attributes"]["messaging.batch.message_count"] == 2
+    assert refused[0]["state"] == "a=b" and refused[0]["attributes"]["tenterhook.tenant"] == "default"
+
+
 def test_a_failed_connection_is_a_span_with_the_reason(server, collector, receiver):
     watch, to = collector(), receiver()
     url = to.url()

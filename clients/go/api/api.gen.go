@@ -3071,6 +3071,9 @@ type Webhook struct {
 	TimeoutSeconds *float64     `json:"timeout_seconds,omitempty"`
 	TLS            *EndpointTLS `json:"tls,omitempty"`
 
+	// TraceContext whether its requests carry traceparent and tracestate: on or off; null: as traces.pass_on of the server says
+	TraceContext *string `json:"trace_context,omitempty"`
+
 	// UpdatedAt when it was last changed
 	UpdatedAt time.Time `json:"updated_at"`
 
@@ -3150,6 +3153,9 @@ type WebhookCreated struct {
 	// TimeoutSeconds seconds that a whole attempt may take
 	TimeoutSeconds *float64     `json:"timeout_seconds,omitempty"`
 	TLS            *EndpointTLS `json:"tls,omitempty"`
+
+	// TraceContext whether its requests carry traceparent and tracestate: on or off; null: as traces.pass_on of the server says
+	TraceContext *string `json:"trace_context,omitempty"`
 
 	// UpdatedAt when it was last changed
 	UpdatedAt time.Time `json:"updated_at"`
@@ -3238,6 +3244,9 @@ type WebhookNew struct {
 	// TLS authorities and a client certificate of its own; null or absent: none
 	TLS *EndpointTLS `json:"tls,omitempty"`
 
+	// TraceContext whether its requests carry traceparent and tracestate: on or off; null: as traces.pass_on of the server says
+	TraceContext *string `json:"trace_context,omitempty"`
+
 	// URL where requests go
 	URL string `json:"url"`
 
@@ -3324,6 +3333,9 @@ type WebhookPatch struct {
 
 	// TLS authorities and a client certificate of its own; null or absent: none
 	TLS *EndpointTLS `json:"tls,omitempty"`
+
+	// TraceContext whether its requests carry traceparent and tracestate: on or off; null: as traces.pass_on of the server says
+	TraceContext *string `json:"trace_context,omitempty"`
 
 	// URL where requests go
 	URL *string `json:"url,omitempty"`

@@ -2039,6 +2039,8 @@ export interface components {
             method?: string;
             /** @description form: the body is sent as application/x-www-form-urlencoded; json or null: as JSON */
             body_format?: string;
+            /** @description whether its requests carry traceparent and tracestate: on or off; null: as traces.pass_on of the server says */
+            trace_context?: string;
         };
         WebhookCreated: {
             /** @description its id; it never changes */
@@ -2122,6 +2124,8 @@ export interface components {
             method?: string;
             /** @description form: the body is sent as application/x-www-form-urlencoded; json or null: as JSON */
             body_format?: string;
+            /** @description whether its requests carry traceparent and tracestate: on or off; null: as traces.pass_on of the server says */
+            trace_context?: string;
             /** @description the secret with which requests are signed */
             secret?: string;
         };
@@ -2200,6 +2204,8 @@ export interface components {
             method?: string | null;
             /** @description form: the body is sent as application/x-www-form-urlencoded; json or null: as JSON */
             body_format?: string | null;
+            /** @description whether its requests carry traceparent and tracestate: on or off; null: as traces.pass_on of the server says */
+            trace_context?: string | null;
             /** @description the secret with which requests are signed */
             secret?: string | null;
         };
@@ -2272,6 +2278,8 @@ export interface components {
             method?: string | null;
             /** @description form: the body is sent as application/x-www-form-urlencoded; json or null: as JSON */
             body_format?: string | null;
+            /** @description whether its requests carry traceparent and tracestate: on or off; null: as traces.pass_on of the server says */
+            trace_context?: string | null;
         };
         WebhookTest: {
             /** @description type of the test; default: the first that the endpoint takes; webhook.test in every dialect */

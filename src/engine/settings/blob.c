@@ -310,6 +310,10 @@ static enum th_error write_spec(struct th_engine *e, const struct th_endpoint *e
         th_jw_key(&w, TH_LIT("form"));
         th_jw_bool(&w, true);
     }
+    if (s->pass_trace) {
+        th_jw_key(&w, TH_LIT("pass_trace"));
+        th_jw_bool(&w, s->pass_trace == TH_PASS_TRACE_ON);
+    }
     if (s->data_version) {
         th_jw_key(&w, TH_LIT("data_version"));
         th_jw_u64(&w, s->data_version);
@@ -592,6 +596,7 @@ enum th_error th_blob_read_spec(struct th_engine *e, struct th_endpoint *ep, str
 {
     struct th_json root, v;
     enum th_error error;
+    bool on;
 
     *out = (struct th_endpoint_spec){0};
     if (th_json_parse(settings, 16, &root, NULL))
@@ -611,6 +616,8 @@ enum th_error th_blob_read_spec(struct th_engine *e, struct th_endpoint *ep, str
     out->method = (enum th_method)(read_i64(root, TH_LIT("method")) & 3);
     if (th_json_member(root, TH_LIT("form"), &v))
         (void)th_json_bool(v, &out->form);
+    if (th_json_member(root, TH_LIT("pass_trace"), &v) && th_json_bool(v, &on))
+        out->pass_trace = on ? TH_PASS_TRACE_ON : TH_PASS_TRACE_OFF;
     out->data_version = (uint32_t)read_i64(root, TH_LIT("data_version"));
     out->timeout_ms = (uint32_t)read_i64(root, TH_LIT("timeout_ms"));
     if (!out->timeout_ms) /* stored before parts of a second were taken */

@@ -123,6 +123,61 @@ void th_trace_published(struct th_engine *e, const struct th_tenant *t, const st
     e->options.tracer.span(e->options.tracer.ctx, &s);
 }
 
+/* To the endpoint of this attempt. */
+static bool is_passed(const struct th_attempt *a)
+{
+    enum th_pass_trace own = a->ep->pub.spec.pass_trace;
+
+    return own == TH_PASS_TRACE_ON || (own == TH_PASS_TRACE_DEFAULT && a->e->options.pass_trace);
+}
+
+bool th_engine_traces(const struct th_engine *e)
+{
+    return is_watched(e);
+}
+
+/* There is no event whose number could give the ids: they are drawn. */
+void th_engine_refused(struct th_engine *e, const struct th_refused *refused)
+{
+    struct th_trace_span s = {.kind = TH_TRACE_PRODUCER,
+                              .verb = "publish",
+                              .object = TH_LIT(""),
+                              .failed = true,
+                              .why = refused->why};
+    struct th_trace_parent given;
+    char status[4];
+
+    if (!is_watched(e))
+        return;
+    if (refused->traceparent.n && th_trace_kept_read(refused->traceparent, &given)) {
+        if (!(given.flags & TH_TRACE_SAMPLED))
+            return;
+        memcpy(s.trace, given.trace, sizeof s.trace);
+        memcpy(s.parent, given.span, sizeof s.parent);
+        s.state = given.state;
+    } else {
+        if ((th_engine_rnd32(e) & ((1u << 27) - 1)) >= e->options.tracer.sampled_of_2_27)
+            return;
+        th_engine_random(e, s.trace, sizeof s.trace);
+        s.trace[0] |= 1; /* never all zeros */
+    }
+    th_engine_random(e, s.id, sizeof s.id);
+    s.id[0] |= 1;
+    th_engine_tick(e);
+    s.begin_ns = wall_ns(e, refused->began);
+    s.end_ns = wall_ns(e, e->now.mono);
+    snprintf(status, sizeof status, "%03u", refused->status % 1000);
+    add_text(&s, "messaging.system", TH_LIT("tenterhook"));
+    add_text(&s, "messaging.operation.name", TH_LIT("publish"));
+    add_text(&s, "messaging.operation.type", TH_LIT("send"));
+    add_text(&s, "tenterhook.tenant", refused->tenant);
+    if (refused->count > 1)
+        add_number(&s, "messaging.batch.message_count", refused->count);
+    add_number(&s, "http.response.status_code", refused->status);
+    add_text(&s, "error.type", th_span(status, 3));
+    e->options.tracer.span(e->options.tracer.ctx, &s);
+}
+
 void th_trace_begin(struct th_attempt *a)
 {
     struct th_engine *e = a->e;
@@ -131,7 +186,7 @@ void th_trace_begin(struct th_attempt *a)
     struct publish_place at;
 
     t->sampled = t->known = false;
-    if (!is_watched(e) && !e->options.pass_trace)
+    if (!is_watched(e) && !is_passed(a))
         return;
     t->known = find_place(e, row, &at);
     t->sampled = t->known && at.sampled;
@@ -167,7 +222,7 @@ void th_trace_write(struct th_attempt *a)
 {
     struct publish_place at;
 
-    if (!a->e->options.pass_trace || !a->trace.known || has_own(&a->head))
+    if (!a->trace.known || !is_passed(a) || has_own(&a->head))
         return;
     (void)find_place(a->e, &a->event->row, &at);
     th_buf_str(&a->head, "traceparent: ");

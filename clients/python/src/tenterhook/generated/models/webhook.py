@@ -66,6 +66,8 @@ class Webhook:
             the newest version
         method (str | Unset): method of the request
         body_format (str | Unset): form: the body is sent as application/x-www-form-urlencoded; json or null: as JSON
+        trace_context (str | Unset): whether its requests carry traceparent and tracestate: on or off; null: as
+            traces.pass_on of the server says
     """
 
     id: str
@@ -98,6 +100,7 @@ class Webhook:
     payload_version: str | Unset = UNSET
     method: str | Unset = UNSET
     body_format: str | Unset = UNSET
+    trace_context: str | Unset = UNSET
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
@@ -208,6 +211,8 @@ class Webhook:
 
         body_format = self.body_format
 
+        trace_context = self.trace_context
+
         field_dict: dict[str, Any] = {}
         field_dict.update(self.additional_properties)
         field_dict.update(
@@ -267,6 +272,8 @@ class Webhook:
             field_dict["method"] = method
         if body_format is not UNSET:
             field_dict["body_format"] = body_format
+        if trace_context is not UNSET:
+            field_dict["trace_context"] = trace_context
 
         return field_dict
 
@@ -448,6 +455,8 @@ class Webhook:
 
         body_format = d.pop("body_format", UNSET)
 
+        trace_context = d.pop("trace_context", UNSET)
+
         webhook = cls(
             id=id,
             url=url,
@@ -479,6 +488,7 @@ class Webhook:
             payload_version=payload_version,
             method=method,
             body_format=body_format,
+            trace_context=trace_context,
         )
 
         webhook.additional_properties = d

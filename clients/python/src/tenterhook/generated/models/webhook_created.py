@@ -66,6 +66,8 @@ class WebhookCreated:
             the newest version
         method (str | Unset): method of the request
         body_format (str | Unset): form: the body is sent as application/x-www-form-urlencoded; json or null: as JSON
+        trace_context (str | Unset): whether its requests carry traceparent and tracestate: on or off; null: as
+            traces.pass_on of the server says
         secret (str | Unset): the secret with which requests are signed
     """
 
@@ -99,6 +101,7 @@ class WebhookCreated:
     payload_version: str | Unset = UNSET
     method: str | Unset = UNSET
     body_format: str | Unset = UNSET
+    trace_context: str | Unset = UNSET
     secret: str | Unset = UNSET
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
@@ -210,6 +213,8 @@ class WebhookCreated:
 
         body_format = self.body_format
 
+        trace_context = self.trace_context
+
         secret = self.secret
 
         field_dict: dict[str, Any] = {}
@@ -271,6 +276,8 @@ class WebhookCreated:
             field_dict["method"] = method
         if body_format is not UNSET:
             field_dict["body_format"] = body_format
+        if trace_context is not UNSET:
+            field_dict["trace_context"] = trace_context
         if secret is not UNSET:
             field_dict["secret"] = secret
 
@@ -454,6 +461,8 @@ class WebhookCreated:
 
         body_format = d.pop("body_format", UNSET)
 
+        trace_context = d.pop("trace_context", UNSET)
+
         secret = d.pop("secret", UNSET)
 
         webhook_created = cls(
@@ -487,6 +496,7 @@ class WebhookCreated:
             payload_version=payload_version,
             method=method,
             body_format=body_format,
+            trace_context=trace_context,
             secret=secret,
         )
 

@@ -62,6 +62,8 @@ class WebhookNew:
         method (None | str | Unset): method of the request
         body_format (None | str | Unset): form: the body is sent as application/x-www-form-urlencoded; json or null: as
             JSON
+        trace_context (None | str | Unset): whether its requests carry traceparent and tracestate: on or off; null: as
+            traces.pass_on of the server says
         secret (None | str | Unset): the secret with which requests are signed
     """
 
@@ -90,6 +92,7 @@ class WebhookNew:
     payload_version: None | str | Unset = UNSET
     method: None | str | Unset = UNSET
     body_format: None | str | Unset = UNSET
+    trace_context: None | str | Unset = UNSET
     secret: None | str | Unset = UNSET
 
     def to_dict(self) -> dict[str, Any]:
@@ -277,6 +280,12 @@ class WebhookNew:
         else:
             body_format = self.body_format
 
+        trace_context: None | str | Unset
+        if isinstance(self.trace_context, Unset):
+            trace_context = UNSET
+        else:
+            trace_context = self.trace_context
+
         secret: None | str | Unset
         if isinstance(self.secret, Unset):
             secret = UNSET
@@ -338,6 +347,8 @@ class WebhookNew:
             field_dict["method"] = method
         if body_format is not UNSET:
             field_dict["body_format"] = body_format
+        if trace_context is not UNSET:
+            field_dict["trace_context"] = trace_context
         if secret is not UNSET:
             field_dict["secret"] = secret
 
@@ -683,6 +694,15 @@ class WebhookNew:
 
         body_format = _parse_body_format(d.pop("body_format", UNSET))
 
+        def _parse_trace_context(data: object) -> None | str | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            return cast(None | str | Unset, data)
+
+        trace_context = _parse_trace_context(d.pop("trace_context", UNSET))
+
         def _parse_secret(data: object) -> None | str | Unset:
             if data is None:
                 return data
@@ -718,6 +738,7 @@ class WebhookNew:
             payload_version=payload_version,
             method=method,
             body_format=body_format,
+            trace_context=trace_context,
             secret=secret,
         )
 

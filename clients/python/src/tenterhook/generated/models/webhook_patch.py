@@ -62,6 +62,8 @@ class WebhookPatch:
         method (None | str | Unset): method of the request
         body_format (None | str | Unset): form: the body is sent as application/x-www-form-urlencoded; json or null: as
             JSON
+        trace_context (None | str | Unset): whether its requests carry traceparent and tracestate: on or off; null: as
+            traces.pass_on of the server says
     """
 
     url: str | Unset = UNSET
@@ -89,6 +91,7 @@ class WebhookPatch:
     payload_version: None | str | Unset = UNSET
     method: None | str | Unset = UNSET
     body_format: None | str | Unset = UNSET
+    trace_context: None | str | Unset = UNSET
 
     def to_dict(self) -> dict[str, Any]:
         from ..models.authentication import Authentication
@@ -275,6 +278,12 @@ class WebhookPatch:
         else:
             body_format = self.body_format
 
+        trace_context: None | str | Unset
+        if isinstance(self.trace_context, Unset):
+            trace_context = UNSET
+        else:
+            trace_context = self.trace_context
+
         field_dict: dict[str, Any] = {}
 
         field_dict.update({})
@@ -328,6 +337,8 @@ class WebhookPatch:
             field_dict["method"] = method
         if body_format is not UNSET:
             field_dict["body_format"] = body_format
+        if trace_context is not UNSET:
+            field_dict["trace_context"] = trace_context
 
         return field_dict
 
@@ -671,6 +682,15 @@ class WebhookPatch:
 
         body_format = _parse_body_format(d.pop("body_format", UNSET))
 
+        def _parse_trace_context(data: object) -> None | str | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            return cast(None | str | Unset, data)
+
+        trace_context = _parse_trace_context(d.pop("trace_context", UNSET))
+
         webhook_patch = cls(
             url=url,
             url_secret=url_secret,
@@ -697,6 +717,7 @@ class WebhookPatch:
             payload_version=payload_version,
             method=method,
             body_format=body_format,
+            trace_context=trace_context,
         )
 
         return webhook_patch
