@@ -76,8 +76,9 @@ def broker_fixture(kind):
 
 
 rabbit, redis_server, nats = broker_fixture(brokers.RabbitMQ), broker_fixture(brokers.Redis), broker_fixture(brokers.Nats)
+kafka = broker_fixture(brokers.Kafka)
 
-# ---- one face for the three: put, what is aside, what is not acknowledged ----
+# ---- one face for the four: put, what is aside, what is not acknowledged ----
 
 
 class Rabbit:
@@ -183,10 +184,63 @@ class NatsStream:
         return self.run(go)
 
 
-@pytest.fixture(params=["amqp", "redis", "nats"])
+class KafkaTopic:
+    """Of two partitions. A bridge that was killed is missed after 6 seconds."""
+
+    def __init__(self, broker, name):
+        from kafka import KafkaAdminClient
+        from kafka.admin import NewTopic
+        self.name, self.at = name, f"127.0.0.1:{broker.port}"
+        self.yaml = f"source: {broker.url}\ntopic: {name}\naside: {name}.aside\noptions:\n  session.timeout.ms: 6000\n"
+        admin = KafkaAdminClient(bootstrap_servers=self.at)
+        admin.create_topics([NewTopic(name, 2, 1), NewTopic(f"{name}.aside", 1, 1)])
+        admin.close()
+
+    def put(self, bodies, ids=None, headers=None):
+        from kafka import KafkaProducer
+        producer = KafkaProducer(bootstrap_servers=self.at, acks="all", retries=20)
+        sent = []
+        for i, body in enumerate(bodies):
+            more = {**({"message-id": ids[i]} if ids else {}), **(headers or {})}
+            sent.append(producer.send(self.name, body, headers=[(name, value.encode()) for name, value in more.items()]))
+        for one in sent:
+            one.get(60)
+        producer.close()
+
+    def consumer(self, topic, group=None):
+        from kafka import KafkaConsumer, TopicPartition
+        consumer = KafkaConsumer(bootstrap_servers=self.at, group_id=group, enable_auto_commit=False, auto_offset_reset="earliest")
+        return consumer, [TopicPartition(topic, n) for n in sorted(consumer.partitions_for_topic(topic))]
+
+    def aside(self):
+        consumer, parts = self.consumer(f"{self.name}.aside")
+        count, found = sum(consumer.end_offsets(parts).values()), []
+        consumer.assign(parts)
+
+        def all_read():
+            for records in consumer.poll(500).values():
+                found.extend((record.value, dict(record.headers)["x-tenterhook-reason"].decode()) for record in records)
+            return len(found) >= count
+        eventually(all_read, 30, f"{count} messages aside")
+        consumer.close()
+        return found
+
+    def left(self):
+        consumer, parts = self.consumer(self.name, "tenterhook")
+        ends = consumer.end_offsets(parts)
+        left = sum(ends[part] - (consumer.committed(part) or 0) for part in parts)
+        consumer.close()
+        return left
+
+
+KINDS = {"amqp": (Rabbit, brokers.RabbitMQ, "rabbit"), "redis": (RedisStream, brokers.Redis, "redis_server"),
+         "nats": (NatsStream, brokers.Nats, "nats"), "kafka": (KafkaTopic, brokers.Kafka, "kafka")}
+
+
+@pytest.fixture(params=list(KINDS))
 def queue(request):
     """One of each broker's, named after the test."""
-    kind, broker = {"amqp": (Rabbit, "rabbit"), "redis": (RedisStream, "redis_server"), "nats": (NatsStream, "nats")}[request.param]
+    kind, _, broker = KINDS[request.param]
     made = kind(request.getfixturevalue(broker), f"q{int(time.time() * 1000)}")
     made.kind = request.param
     return made
@@ -302,10 +356,10 @@ def test_files_that_are_wrong_are_refused(tmp_path):
 
 # ---- kills ----
 
-@pytest.mark.parametrize("kind", ["amqp", "redis", "nats"])
+@pytest.mark.parametrize("kind", list(KINDS))
 def test_nothing_is_lost_when_all_are_killed_in_turn(kind, server, bridge):
     brokers.clients()
-    make, face = {"amqp": (brokers.RabbitMQ, Rabbit), "redis": (brokers.Redis, RedisStream), "nats": (brokers.Nats, NatsStream)}[kind]
+    face, make, _ = KINDS[kind]
     with make() as broker:
         running = server()
         running.listen = f"127.0.0.1:{running.port}"

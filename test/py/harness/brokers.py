@@ -1,5 +1,6 @@
-"""Private message brokers on loopback, of Debian's packages, each in a folder of its own and gone at the end; and clients for them
-(PyPI packages in a virtual environment)."""
+"""Private message brokers on loopback, each in a folder of its own and gone at the end: RabbitMQ, Redis and NATS of Debian's packages, Apache
+Kafka of its Maven artifacts. And clients for them (PyPI packages in a virtual environment)."""
+import base64
 import os
 import pathlib
 import shutil
@@ -9,11 +10,13 @@ import subprocess
 import sys
 import tempfile
 import time
+import uuid
 
 from . import programs
 from .postgres import free_port
 
-PACKAGES = {"pika": "1.3.2", "redis": "5.2.1", "nats-py": "2.9.0"}
+PACKAGES = {"pika": "1.3.2", "redis": "5.2.1", "nats-py": "2.9.0", "kafka-python": "2.2.15"}
+KAFKA = "4.1.2"
 
 
 def clients():
@@ -163,3 +166,60 @@ class Nats(Broker):
     def command(self):
         return [program("nats-server", "nats-server", "/usr/sbin/nats-server"), "-a", "127.0.0.1", "-p", str(self.port), "-js", "-sd",
                 str(self.folder / "data")]
+
+
+class Kafka(Broker):
+    """Apache Kafka, broker and controller in one process, without ZooKeeper. Maven fetches it once into the build folder."""
+
+    POM = f"""<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>
+<groupId>tenterhook</groupId><artifactId>broker</artifactId><version>1</version><dependencies>
+<dependency><groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId><version>{KAFKA}</version></dependency>
+<dependency><groupId>org.slf4j</groupId><artifactId>slf4j-simple</artifactId><version>1.7.36</version></dependency>
+</dependencies></project>"""
+
+    def __init__(self):
+        self.java, self.jars, self.controller_port = programs.tool("java", "default-jdk-headless"), self.fetch(), free_port()
+        super().__init__()
+
+    @classmethod
+    def fetch(cls):
+        maven, folder = programs.tool("mvn", "maven"), programs.work_folder("kafka")
+        with programs.fresh(folder, cls.POM) as stale:
+            if stale:
+                shutil.rmtree(folder / "lib", ignore_errors=True)
+                (folder / "pom.xml").write_text(cls.POM)
+                made = programs.run([maven, "-B", "-q", "-ntp", "dependency:copy-dependencies", f"-DoutputDirectory={folder / 'lib'}"],
+                                    folder, timeout_s=600)
+                if made.returncode:
+                    programs.missing(f"Maven cannot fetch Kafka: {made.stdout[-500:]}")
+        return folder / "lib" / "*"
+
+    @property
+    def url(self):
+        return f"kafka://127.0.0.1:{self.port}"
+
+    def run(self, memory, *what):
+        return [self.java, f"-Xmx{memory}m", "-XX:TieredStopAtLevel=1", "-cp", str(self.jars), *what]
+
+    def start(self):
+        settings = self.folder / "server.properties"
+        if not settings.exists():
+            settings.write_text(f"""process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:{self.controller_port}
+listeners=PLAINTEXT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{self.controller_port}
+controller.listener.names=CONTROLLER
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
+log.dirs={self.folder / "data"}
+auto.create.topics.enable=false
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=1
+group.initial.rebalance.delay.ms=0
+""")
+            name = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+            made = programs.run(self.run(128, "kafka.tools.StorageTool", "format", "-t", name, "-c", settings), self.folder)
+            assert made.returncode == 0, made.stdout[-3000:]
+        return super().start()
+
+    def command(self):
+        return self.run(512, "kafka.Kafka", str(self.folder / "server.properties"))
