@@ -17,10 +17,14 @@ static const char *value_of(const PQconninfoOption *o, const char *keyword)
 enum th_error pg_address_read(struct pg_address *out, const char *url, const char *password, bool unnamed,
                               char *why, size_t why_size)
 {
-    PQconninfoOption *options = PQconninfoParse(url, NULL); /* its message may hold the password */
+    PQconninfoOption *options;
     const char *host, *port, *name;
+    enum th_error error = pg_libpq_load(why, why_size);
 
+    if (error)
+        return error;
     *out = (struct pg_address){.url = url, .password = password, .unnamed = unnamed};
+    options = PQconninfoParse(url, NULL); /* its message may hold the password */
     if (!options) {
         snprintf(why, why_size,
                  "the address of the database cannot be read; write it as "

@@ -2,7 +2,7 @@
 #ifndef TH_STORE_POSTGRES_ADDRESS_H
 #define TH_STORE_POSTGRES_ADDRESS_H
 #include "base/error.h"
-#include <libpq-fe.h>
+#include "store/postgres/postgres_libpq.h"
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -15,7 +15,8 @@ struct pg_address {
     char shown[200];      /* host, port and name of the database, without user and password */
 };
 
-/** Reads the address; the texts stay the caller's. TH_INVALID with a reason that holds no password. */
+/** Reads the address; the texts stay the caller's. TH_INVALID with a reason that holds no password; also
+ * when libpq cannot be loaded, which this does first. */
 TH_MUST_USE enum th_error pg_address_read(struct pg_address *out, const char *url, const char *password,
                                           bool unnamed, char *why, size_t why_size);
 /** Opens a connection; as after PQconnectdb, the caller asks PQstatus. */

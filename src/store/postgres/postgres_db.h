@@ -3,8 +3,8 @@
 #define TH_STORE_POSTGRES_DB_H
 #include "base/map.h"
 #include "store/postgres/postgres_address.h"
+#include "store/postgres/postgres_libpq.h"
 #include "store/store_statement.h"
-#include <libpq-fe.h>
 
 struct pg_stmt;
 
