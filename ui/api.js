@@ -22,7 +22,7 @@ export class Problem extends Error {
 }
 
 /** Who has signed in; null: nobody. Set by the application. */
-export const session = { /** @type {any} */ now: null, /** the portal's */ token: '', lost: () => {}, /** the server's clock minus ours, milliseconds */ ahead: 0 };
+export const session = { now: /** @type {any} */ (null), /** the portal's */ token: '', lost: () => {}, /** the server's clock minus ours, milliseconds */ ahead: 0 };
 
 /** Now, by the server's clock. */
 export const serverNow = () => Date.now() + session.ahead;
@@ -33,6 +33,7 @@ export const can = (/** @type {'read-only'|'support'|'admin'} */ role) =>
 /** @param {string} method @param {string} path @param {{body?: unknown, tenant?: string, headers?: Record<string, string>, signal?: AbortSignal}} [options]
  * @returns {Promise<Answer>} */
 export async function call(method, path, { body, tenant, headers = {}, signal } = {}) {
+  /** @type {Record<string, string>} */
   const fields = { Accept: 'application/json', 'Tenterhook-Form': 'native', ...headers };
   if (tenant) fields['Tenterhook-Tenant'] = tenant;
   if (body !== undefined) fields['Content-Type'] = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json';

@@ -6,7 +6,8 @@ import { Dialog, Icon, toast } from './parts.js';
 import { filter, go, here, to, useRoute } from './route.js';
 import { SignIn, signInByLink } from './pages/signin.js';
 
-/** Path → [section, module, whether the page is about one tenant (else: all tenants may be chosen)] */
+/** Path → [section, module, whether the page is about one tenant (else: all tenants may be chosen)]
+ * @type {[RegExp, string, string, boolean][]} */
 const pages = [
   [/^$/, 'overview', 'overview', false],
   [/^endpoints$/, 'endpoints', 'endpoints', false],

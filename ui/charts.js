@@ -12,7 +12,7 @@ export const ranges = { '1h': { label: '1 hour', name: 'The last hour', length: 
 
 /** Bars of the same width from since to now; several steps can make one bar. */
 function bars(data, range) {
-  const width = range.size * (range.group ?? 1), end = Math.ceil((serverNow() + 1) / range.size) * range.size, n = Math.ceil(range.length / width), out = [];
+  const width = range.size * (range.group ?? 1), end = Math.ceil((serverNow() + 1) / range.size) * range.size, n = Math.ceil(range.length / width), out = /** @type {any[]} */ ([]);
   for (let i = 0; i < n; i++) out.push({ t: end - (n - i) * width, width, ok: 0, no: 0, failed: {}, p50: null, p95: null, p99: null });
   for (const d of data) {
     const b = out[Math.floor((new Date(d.t).getTime() - out[0].t) / width)];
@@ -135,7 +135,7 @@ export const Charts = ({ range: name, tenant }) => {
   const list = useMemo(() => page.data?.list ?? bars([], range), [page.data, name]);
   if (page.error && !page.data) return html`<div class="sec"><${Failed} error=${page.error} again=${page.reload} what="The charts" /></div>`;
   const d = page.data, n = d ? d.ok + d.no : 0, unit = range.group ? `${range.group} ${range.unit}s` : range.unit, last = list.filter((b) => b.p50 !== null).at(-1);
-  return html`<section class="sec" aria-labelledby="h-c"><div class="sec-h"><h2 id="h-c">${range.name}</h2><p>${n ? html`${num(n)} attempts, ${percent(d.no, n)} failed` : d ? 'No attempt' : ''}</p><button class="linkish" type="button" aria-expanded=${String(table)} onClick=${() => setTable(!table)}>${table ? 'As charts' : 'As a table'}</button></div>
+  return html`<section class="sec" aria-labelledby="h-c"><div class="sec-h"><h2 id="h-c">${range.name}</h2><p>${n ? html`${num(n)} attempts, ${percent(d?.no ?? 0, n)} failed` : d ? 'No attempt' : ''}</p><button class="linkish" type="button" aria-expanded=${String(table)} onClick=${() => setTable(!table)}>${table ? 'As charts' : 'As a table'}</button></div>
     ${table ? html`<${Table} list=${list} range=${range} />` : html`<${Three} d=${d} list=${list} range=${range} unit=${unit} where=${leads(tenant, null)} last=${last} />`}
     <${Partial} at=${d?.partial} /><${Req} told=${d?.told} /></section>`;
 };

@@ -38,7 +38,7 @@ class TenterhookPortal extends HTMLElement {
     frame.addEventListener('load', () => { this.say({ tenterhook: 'hello' }); this.dress(); });
     if (url) frame.src = url.href;
     this.frame = frame;
-    this.shadowRoot.replaceChildren(...(url ? [frame] : []));
+    this.shadowRoot?.replaceChildren(...(url ? [frame] : []));
   }
 
   dress() { const mode = this.getAttribute('mode'); if (mode) this.say({ tenterhook: 'theme', theme: { mode } }); }
@@ -51,7 +51,7 @@ class TenterhookPortal extends HTMLElement {
   take(e) {
     const url = this.address, m = e.data;
     if (!url || e.source !== this.frame?.contentWindow || e.origin !== url.origin || typeof m?.tenterhook !== 'string') return;
-    if (m.tenterhook === 'height' && m.height > 0 && m.height < 100000) this.frame.style.height = this.height = m.height + 'px';
+    if (m.tenterhook === 'height' && m.height > 0 && m.height < 100000 && this.frame) this.frame.style.height = this.height = m.height + 'px';
     else if (['ready', 'at', 'ended'].includes(m.tenterhook)) this.dispatchEvent(new CustomEvent('tenterhook-' + m.tenterhook, { detail: { path: m.path, reason: m.reason }, bubbles: true }));
   }
 }

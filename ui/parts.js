@@ -195,13 +195,13 @@ export const Confirm = ({ title, text, label, harm = false, onYes, onClose }) =>
 export function jsonTree(/** @type {string} */ text) {
   const token = /\s*(?:([{}[\],:])|("(?:[^"\\]|\\.)*")|(-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null))\s*/y;
   let at = 0;
-  const next = () => {
+  const next = /** @type {() => any} */ (() => {
     token.lastIndex = at;
     const m = token.exec(text);
     if (!m) throw new SyntaxError('JSON');
     at = token.lastIndex;
     return m[1] ?? { raw: m[2] ?? m[3], kind: m[2] ? 's' : 'n' };
-  };
+  });
   const value = (/** @type {any} */ t, /** @type {number} */ depth) => {
     if (depth > 200) throw new SyntaxError('depth');
     if (typeof t === 'object') return t;

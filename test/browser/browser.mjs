@@ -61,3 +61,13 @@ export async function pressUntil(page, keys, done) {
     try { return await done(); } catch (error) { if (turn === 19) throw error; }
   }
 }
+
+/** Goes to an element with Tab alone, as long as that takes; the element may come later. */
+export async function tabTo(page, element, most = 150) {
+  await element.waitFor();
+  for (let i = 0; i < most; i++) {
+    if (await element.evaluate((e) => e === document.activeElement)) return;
+    await page.keyboard.press('Tab');
+  }
+  throw new Error(`cannot be reached with Tab: ${element}`);
+}

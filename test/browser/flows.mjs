@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { accessible, copied, fits, open, pressUntil, settled, signIn } from './browser.mjs';
+import { accessible, copied, fits, open, pressUntil, settled, signIn, tabTo } from './browser.mjs';
 
 /** The message with the way back stands ten seconds, so nothing is waited for between it and the click. */
 async function pauseAndUndo(page) {
@@ -373,6 +373,147 @@ const flows = {
     await press('g', 'd');
     await page.waitForTimeout(300);
     assert.match(page.url(), /tenants\/globex/);
+  },
+
+  /** Without a pointer: an endpoint is made, changed, tested, given a new secret, and deleted. */
+  async keyboard_forms({ page, server, key, target }) {
+    const press = async (...all) => { for (const k of all) await page.keyboard.press(k); };
+    const button = (name) => page.getByRole('button', { name, exact: true });
+    await page.goto(server + '/ui/endpoints');
+    await tabTo(page, page.getByLabel('Operator’s key'));
+    await page.keyboard.type(key);
+    await press('Enter');
+    await tabTo(page, page.getByRole('link', { name: 'New endpoint' }));
+    await press('Enter');
+    await tabTo(page, page.getByLabel('URL'));
+    await page.keyboard.type(target);
+    await tabTo(page, page.getByLabel('Another type or pattern'));
+    await page.keyboard.type('invoice.*');
+    await press('Enter');
+    await page.getByRole('button', { name: 'Remove invoice.*' }).waitFor(); // taken, and the form is not sent
+    await tabTo(page, button('Create endpoint'));
+    await press('Enter');
+    await page.locator('.secretbox code').waitFor();
+    await tabTo(page, page.getByLabel('I have stored it'));
+    await press('Space');
+    await tabTo(page, page.getByRole('link', { name: 'Go to the endpoint' }));
+    await press('Enter');
+    await tabTo(page, button('Pause'));
+    await press('Enter');
+    await button('Resume').waitFor();
+    await tabTo(page, button('Resume'));
+    await press('Space');
+    await button('Pause').waitFor();
+    await tabTo(page, button('Rotate…'));
+    await press('Enter');
+    const dialog = page.getByRole('dialog');
+    await dialog.waitFor();
+    assert.ok(await dialog.evaluate((d) => d.contains(document.activeElement) && document.activeElement.id === 'ov'), 'the first field has the focus');
+    for (let i = 0; i < 12; i++) { // nothing behind the dialog can be reached
+      await press('Tab');
+      assert.ok(await dialog.evaluate((d) => d.contains(document.activeElement) || document.activeElement === document.body));
+    }
+    await press('Escape');
+    await dialog.waitFor({ state: 'detached' });
+    assert.ok(await button('Rotate…').evaluate((b) => b === document.activeElement), 'focus is back where it was');
+    await tabTo(page, button('Send a test'));
+    await press('Enter');
+    await page.getByText(/^200 in \d+ ms$/).waitFor();
+    await tabTo(page, page.getByRole('link', { name: 'Verify', exact: true }));
+    await press('Enter');
+    await tabTo(page, page.getByRole('tab', { name: 'Node.js' }));
+    await press('ArrowRight');
+    await page.waitForURL(/lang=/);
+    assert.ok(await page.evaluate(() => document.activeElement.getAttribute('role') === 'tab' && document.activeElement.getAttribute('aria-selected') === 'true'));
+    await page.goto(page.url().replace(/\?.*/, '?tenant=default&view=danger'));
+    await tabTo(page, button('Delete…'));
+    await press('Enter');
+    assert.ok(await button('Cancel').evaluate((b) => b === document.activeElement), 'what does no harm has the focus');
+    await tabTo(page, button('Delete 1 endpoint'));
+    await press('Enter');
+    await page.getByRole('heading', { name: 'Endpoints' }).waitFor();
+  },
+
+  /** The portal without a pointer: an endpoint is added, a delivery is opened and sent again, the endpoint is deleted. */
+  async keyboard_portal({ page, link, target, tell }) {
+    const press = async (...all) => { for (const k of all) await page.keyboard.press(k); };
+    const button = (name) => page.getByRole('button', { name, exact: true });
+    await page.goto(link);
+    await page.getByRole('heading', { name: 'Webhooks' }).waitFor();
+    await tabTo(page, page.getByRole('link', { name: 'Add endpoint' }));
+    await press('Enter');
+    await tabTo(page, page.getByLabel('URL'));
+    await page.keyboard.type(target);
+    await tabTo(page, button('Add endpoint'));
+    await press('Enter');
+    await page.locator('.secretbox code').waitFor();
+    await tell('publish');
+    await tabTo(page, page.getByRole('link', { name: 'Deliveries' }).first());
+    await press('Enter');
+    await tabTo(page, page.getByRole('link', { name: 'invoice.paid' }).first());
+    await press('Enter');
+    await page.getByRole('heading', { name: /^Delivered\. Attempts: 1/ }).waitFor();
+    await tabTo(page, button('Send again…'));
+    await press('Enter');
+    await page.getByRole('dialog').waitFor();
+    await tabTo(page, button('Send 1 again'));
+    await press('Enter');
+    await page.getByRole('heading', { name: /^Delivered\. Attempts: 2/ }).waitFor();
+    await tabTo(page, page.getByRole('link', { name: 'Endpoints' }).first());
+    await press('Enter');
+    await tabTo(page, page.locator('tr[data-href] a').first());
+    await press('Enter');
+    await tabTo(page, button('Pause'));
+    await press('Enter');
+    await button('Resume').waitFor();
+    await tabTo(page, page.getByRole('link', { name: 'Delete', exact: true }));
+    await press('Enter');
+    await tabTo(page, button('Delete…'));
+    await press('Enter');
+    await tabTo(page, button('Delete 1 endpoint'));
+    await press('Enter');
+    await page.getByText('None yet.').waitFor();
+  },
+
+  /** "Why does a signature not verify?": a request as a server got it verifies; changed, or with another secret, the page says what is
+   * wrong; and it shows no secret. In the dashboard (with a key) or the portal (with a link). */
+  async explain({ page, server, key, link, endpoint, request, secret }) {
+    if (key) {
+      await signIn(page, server, key);
+      await page.goto(`${server}/ui/endpoints/${endpoint}?view=verify`);
+    } else {
+      await page.goto(link);
+      await page.locator('tr[data-href]').first().click();
+      await page.getByRole('link', { name: 'Verify', exact: true }).click();
+    }
+    const panel = page.getByRole('region', { name: 'Why does a signature not verify?' }), explain = panel.getByRole('button', { name: 'Explain' });
+    await panel.getByLabel('Request').fill(request);
+    await explain.click();
+    await panel.getByText('This request verifies.').waitFor();
+    const marks = panel.locator('.explained li');
+    assert.ok((await marks.count()) >= 3 && (await marks.filter({ hasText: 'wrong' }).count()) === 0);
+    await accessible(page, 'a request that verifies');
+    await panel.getByLabel('Request').fill(request.replace(/\n\n[^]*$/, '\n\n{"another":"body"}'));
+    await explain.click();
+    await panel.getByText(/This request is refused: /).waitFor();
+    await marks.filter({ hasText: 'wrong' }).first().waitFor();
+    await accessible(page, 'a request that is refused');
+    await panel.getByLabel('Request').fill(request);
+    await panel.getByLabel('Secret of your receiver').fill('whsec_' + btoa('another secret, and long enough'));
+    await explain.click();
+    await panel.getByText(/This request is refused: /).waitFor();
+    await panel.getByLabel('Secret of your receiver').fill(secret);
+    await explain.click();
+    await panel.getByText('This request verifies.').waitFor();
+    await panel.getByLabel('When it arrived').fill('2020-01-01T00:00:05');
+    await explain.click();
+    await panel.getByText(/This request is refused: /).waitFor();
+    assert.ok(!(await panel.innerText()).includes(secret.slice(6)), 'no secret in what is said');
+    await panel.getByLabel('Request').fill('nothing like a request');
+    await panel.getByLabel('When it arrived').fill('');
+    await explain.click();
+    await panel.getByText(/This request is refused: /).waitFor();
+    await fits(page, 'what was explained');
   },
 
   /** Script in everything that customers and their servers can write: shown as text. */

@@ -100,6 +100,17 @@ def test_the_vendored_module_is_what_its_page_says():
     assert "MIT" in (UI / "vendor" / "LICENSE.preact").read_text() and "Apache" in (UI / "vendor" / "LICENSE.htm").read_text() and "MIT" in (UI / "vendor" / "LICENSE.uplot").read_text()
 
 
+def test_the_types_of_the_pages():
+    """Their comments give types (JSDoc); the compiler reads all of them together, and makes nothing."""
+    folder = browser_folder()
+    files = {"extends": "./tsconfig.json", "include": [f"{UI}/**/*.js", f"{UI}/vendor/*.d.ts"], "exclude": [f"{UI}/vendor/*.js"]}
+    (folder / "pages.json").write_text(json.dumps(files))
+    read = programs.run([programs.tool("node", "nodejs"), "node_modules/typescript/bin/tsc", "-p", "pages.json", "--listFilesOnly"], folder)
+    assert {path.name for path in UI.rglob("*.js") if path.parent.name != "vendor"} <= {pathlib.Path(line).name for line in read.stdout.split()}, read.stdout[-2000:]
+    checked = programs.run([programs.tool("node", "nodejs"), "node_modules/typescript/bin/tsc", "-p", "pages.json"], folder)
+    assert checked.returncode == 0, checked.stdout[-6000:]
+
+
 # ---- in the browser ----
 
 def browser_folder():
@@ -264,6 +275,23 @@ def test_roles(world):
 
 def test_keyboard_alone(world):
     run_flow("keyboard", world.given())
+
+
+def test_forms_by_keyboard_alone(world):
+    run_flow("keyboard_forms", world.given(target=world.receiver.url("/by-keyboard")))
+
+
+def pasted(request):
+    """A request as its receiver would paste it."""
+    head = request.raw_head.decode("latin-1").rstrip("\r\n").replace("\r\n", "\n")
+    return f"{head}\n\n{request.body.decode()}"
+
+
+def test_explaining_a_signature(world):
+    secret = world.api.get(f"/v1/webhooks/{world.good}/secret").expect(200).json["secrets"][0]["secret"]
+    event = world.event(world.api, "invoice.created", {"invoice": "INV-explained"})
+    request = next(r for r in world.receiver.wait_for(lambda all: any(r.header("webhook-id") == event for r in all)) if r.header("webhook-id") == event)
+    run_flow("explain", world.given(endpoint=world.good, request=pasted(request), secret=secret))
 
 
 def test_planted_script_is_text(world):

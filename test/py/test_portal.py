@@ -401,6 +401,32 @@ def test_the_portal_in_a_browser(server, receiver):
     run_flow("portal", {"server": f"http://127.0.0.1:{running.port}", "links": links, "target": target.url("/mine")}, answer)
 
 
+def test_the_portal_by_keyboard_alone(server, receiver):
+    from test_pages import run_flow
+
+    target, running = receiver(), server()
+    running.api.put("/v1/tenants/acme", {}).expect(201)
+    acme = running.api.as_tenant("acme")
+
+    def publish(_):
+        event = acme.post("/v1/events", {"type": "invoice.paid", "data": {"n": 1}}).expect(202).json["id"]
+        eventually(lambda: deliveries(acme, event=event, status="delivered"))
+
+    run_flow("keyboard_portal", {"link": link(running.api, scopes=[MANAGE])["url"], "target": target.url("/keys")}, publish)
+
+
+def test_explaining_a_signature_in_the_portal(server, receiver):
+    from test_pages import pasted, run_flow
+
+    target, running = receiver(), server()
+    running.api.put("/v1/tenants/acme", {}).expect(201)
+    acme = running.api.as_tenant("acme")
+    hook = acme.post("/v1/webhooks", {"url": target.url("/")}).expect(201).json
+    acme.post("/v1/events", {"type": "invoice.paid", "data": {"n": 1}}).expect(202)
+    (request,) = target.wait_for(1)
+    run_flow("explain", {"link": link(running.api)["url"], "endpoint": hook["id"], "request": pasted(request), "secret": hook["secret"]})
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [360, 900, 1400])
 def test_every_page_of_the_portal_is_accessible_and_fits(server, receiver, scheme, width):

@@ -25,10 +25,10 @@ const causes = {
 /** The sentence on top: what happened, and what next. */
 function sentence(d, tenant) {
   const n = d.attempt_count, last = d.last_attempt;
-  const took = d.ended_at ? span(new Date(d.ended_at) - new Date(d.created_at)) : '';
+  const took = d.ended_at ? span(Date.parse(d.ended_at) - Date.parse(d.created_at)) : '';
   const cause = last && last.outcome !== 'success' ? (last.status ? html`<b class="bad">Answered ${last.status}</b>` : html`<b class="bad">${causes[last.outcome]?.[0] ?? outcomeWord(last.outcome)}</b>`) : null;
   switch (d.status) {
-    case 'delivered': return html`<b>Delivered at the ${ordinal(n).toLowerCase()} attempt</b>, ${took === '0 s' ? ms(new Date(d.ended_at) - new Date(d.created_at)) : took} after it was accepted.`;
+    case 'delivered': return html`<b>Delivered at the ${ordinal(n).toLowerCase()} attempt</b>, ${took === '0 s' ? ms(Date.parse(d.ended_at) - Date.parse(d.created_at)) : took} after it was accepted.`;
     case 'retrying': return html`${cause}. Next attempt ${d.next_attempt_at && new Date(d.next_attempt_at).getTime() > serverNow() ? html`in <b><${Countdown} at=${d.next_attempt_at} bare=${true} /></b>` : html`is <b>due now</b>`}.`;
     case 'pending': if (d.waits_for) return html`<b>In line</b> behind <a class="inline" href=${to('deliveries/' + encodeURIComponent(d.waits_for), { tenant })}>the first delivery of its key</a>, which has not ended.`; return n ? html`Its next attempt is <b>due</b>.` : html`<b>Accepted.</b> Its first attempt is under way, or waits for its turn.`;
     case 'scheduled': return html`<b>Scheduled</b>: its publisher has put it off. First attempt in <b><${Countdown} at=${d.next_attempt_at} bare=${true} /></b>.`;
@@ -56,7 +56,7 @@ const BigThread = ({ d, attempts, dialect, tall }) => {
     const i = from + k, a = attempts[i], x = 8 + k * step, end = k === shown - 1 && shown === most, anchor = k === 0 ? 'start' : end ? 'end' : 'middle', tx = k === 0 ? 1 : end ? x + 8 : x;
     const due = !a && i === attempts.length && (d.status === 'retrying' || d.status === 'pending' || d.status === 'scheduled') && d.next_attempt_at;
     if (k) parts.push(html`<path class=${a ? 'yarn' : 'todo'} d=${`M${x - step + 9} 30h${Math.max(0, step - 18)}`} />`);
-    const label = i === 0 ? 'at once' : a ? '+' + span(new Date(a.time) - new Date(attempts[i - 1].time)) : planned?.[i - 1] ? '+' + span(planned[i - 1] * 1000) : '';
+    const label = i === 0 ? 'at once' : a ? '+' + span(Date.parse(a.time) - Date.parse(attempts[i - 1].time)) : planned?.[i - 1] ? '+' + span(planned[i - 1] * 1000) : '';
     parts.push(html`<text x=${tx} y="12" text-anchor=${anchor}>${label}</text>`);
     if (a?.outcome === 'success') parts.push(html`<circle class="ko" cx=${x} cy="30" r="8" /><path class="koo" d=${`M${x - 3.5} 30l2.8 2.8 4.6 -5.8`} />`);
     else if (a) parts.push(html`<rect class="kx" x=${x - 7} y="23" width="14" height="14" rx="1.5" /><path class="kxx" d=${`M${x - 3.2} 26.9l6.3 6.3m0 -6.3l-6.3 6.3`} />`);
@@ -147,12 +147,12 @@ export default function Delivery({ route, tenant: chosen, setOwner, setTitle }) 
   return html`<${Crumbs} items=${[{ text: 'Deliveries', href: to('deliveries', { tenant }) }, { text: tenant }, ...(endpoint ? [{ text: host, href: to('endpoints/' + encodeURIComponent(endpoint.id), { tenant }) }] : []), { text: html`<${Id} id=${id} />` }]} />
     ${route.query.get('welcome') && d.status === 'delivered' && html`<${Note} tone="good" title="It works: refused once, tried again, delivered">You opened this from <code>make run</code>. Below is the delivery that it has just retried, with everything that was sent and answered. Next: <a class="inline" href=${to('events', { tenant })}>look at the events</a>, or <a class="inline" href=${to('endpoints/new', { tenant })}>add an endpoint</a>.</${Note}>`}
     <div class="head"><div><p class="acts"><${Status} is=${d.status} pill=${true} /> <span class="type">${d.event_type}</span>${d.test && html`<span class="chip">test</span>`}</p><h1 class="lede">${sentence(d, tenant)}</h1></div>
-      <div class="acts"><button class="btn" type="button" data-key="c" onClick=${() => copy(curl(page.data.told))}>Copy as curl</button>${can('support') && html`<button class=${'btn' + (waits ? ' go' : '')} type="button" data-key="r" onClick=${() => (waits ? again().catch((e) => toast(e.message)) : setConfirm(true))}>${waits ? 'Try now' : 'Send again…'}</button>`}</div></div>
+      <div class="acts"><button class="btn" type="button" data-key="c" onClick=${() => page.data && copy(curl(page.data.told))}>Copy as curl</button>${can('support') && html`<button class=${'btn' + (waits ? ' go' : '')} type="button" data-key="r" onClick=${() => (waits ? again().catch((e) => toast(e.message)) : setConfirm(true))}>${waits ? 'Try now' : 'Send again…'}</button>`}</div></div>
     <${BigThread} d=${d} attempts=${attempts} dialect=${dialect.data} /><${BigThread} d=${d} attempts=${attempts} dialect=${dialect.data} tall=${true} />
     <div class="cols flip"><aside aria-label="Attempts and facts">
       <section class="panel" aria-labelledby="h-at"><div class="ph"><h2 id="h-at">Attempts</h2><span class="small dim"><button class="linkish" type="button" data-key="[" title="Attempt before" aria-label="Attempt before" onClick=${() => other(at - 1)}><kbd>[</kbd></button> <button class="linkish" type="button" data-key="]" title="Next attempt" aria-label="Next attempt" onClick=${() => other(at + 1)}><kbd>]</kbd></button></span></div>
         <div class="atts">${[...attempts].reverse().map((x) => html`<a href=${to('deliveries/' + encodeURIComponent(id), { tenant: asked ?? tenant, attempt: String(x.number) })} aria-current=${x === a ? 'true' : null}><${Icon} n=${x.outcome === 'success' ? 'ok' : 'x'} /><span>${x === a ? html`<b>${ordinal(x.number)}</b>` : ordinal(x.number)}</span><span class=${x.outcome === 'success' ? '' : 'bad'}>${x.status ?? outcomeWord(x.outcome)}</span>
-          <span class="sub"><${Time} at=${x.time} /> · ${ms(x.duration_ms)}${x.number > 1 ? ` · ${span(new Date(x.time) - new Date(attempts[0].time))} after the first` : ''}</span></a>`)}</div>
+          <span class="sub"><${Time} at=${x.time} /> · ${ms(x.duration_ms)}${x.number > 1 ? ` · ${span(Date.parse(x.time) - Date.parse(attempts[0].time))} after the first` : ''}</span></a>`)}</div>
         ${waits && d.next_attempt_at ? html`<div class="next"><div><span class="dim small">${ordinal(d.attempt_count + 1)} attempt, <${Time} at=${d.next_attempt_at} /></span><br /><${Countdown} at=${d.next_attempt_at} done="due" /></div></div>`
           : html`<div class="next"><span class="dim">${d.status === 'delivered' ? 'No further attempt: it has arrived.' : d.status === 'held' ? 'Held until the endpoint is active.' : d.status === 'pending' ? 'The first attempt is due.' : 'No further attempt by itself.'}</span></div>`}</section>
       ${a && html`<${Waterfall} a=${a} />`}
@@ -161,6 +161,6 @@ export default function Delivery({ route, tenant: chosen, setOwner, setTitle }) 
     <div>${cause && html`<${Note} tone="bad" title=${cause[0]}>${a.detail && html`<code>${plain(a.detail)}</code><br />`}<b>What to do:</b> ${cause[1]}</${Note}>`}
       ${a ? html`<div class="half"><${Sent} a=${a} marks=${signed} /><${Answered} a=${a} success=${success} /></div><${Signature} a=${a} dialect=${dialect.data} />`
         : html`<div class="panel"><div class="pb"><p class="dim">Nothing has been sent yet.</p></div></div>`}</div></div>
-    <${Req} told=${page.data.told} />
+    <${Req} told=${page.data?.told} />
     ${confirm && html`<${Confirm} title="Send this delivery again" text=${d.status === 'delivered' ? 'It has arrived once. The receiver gets it a second time, with the same id.' : 'One attempt is made now; then it follows its schedule.'} label="Send 1 again" onYes=${again} onClose=${() => setConfirm(false)} />`}`;
 }

@@ -45,7 +45,7 @@ export default function EndpointEdit({ route, tenant: chosen, tenants, setOwner,
   });
   useEffect(() => { setTitle(id ? 'Edit endpoint' : 'New endpoint'); if (page.data && id) setOwner(page.data.tenant); }, [page.data]);
   const { w, tenant, dialect, sources } = page.data ?? {};
-  const body = useMemo(() => {
+  const body = useMemo(/** @type {() => any} */ (() => {
     if (!form || !page.data) return null;
     const n = (t) => (t.trim() === '' ? null : Number.isNaN(Number(t)) ? t : Number(t));
     const channels = form.channels.split(/[\s,]+/).filter(Boolean), order = form.order.trim();
@@ -73,8 +73,8 @@ export default function EndpointEdit({ route, tenant: chosen, tenants, setOwner,
     const parts = { headers: patchOf(w.headers, headers), metadata: patchOf(w.metadata, metadata), options: patchOf(w.options, form.options), retry: retryPatch };
     for (const [k, v] of Object.entries(parts)) if (Object.keys(v).length) b[k] = v;
     return b;
-  }, [form, page.data]);
-  const send = (dry) => (w ? call('PATCH', `/v1/webhooks/${encodeURIComponent(id)}${query({ dry_run: dry })}`, { tenant, body, headers: page.data.etag ? { 'If-Match': page.data.etag } : {} }) : call('POST', '/v1/webhooks' + query({ dry_run: dry }), { tenant, body }));
+  }), [form, page.data]);
+  const send = (dry) => (w ? call('PATCH', `/v1/webhooks/${encodeURIComponent(id)}${query({ dry_run: dry })}`, { tenant, body, headers: page.data?.etag ? { 'If-Match': page.data.etag } : {} }) : call('POST', '/v1/webhooks' + query({ dry_run: dry }), { tenant, body }));
   const text = JSON.stringify(body);
   useEffect(() => {
     if (!body || !form.url || !Object.keys(body).length) { setChecked(null); return undefined; }

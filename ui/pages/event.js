@@ -36,7 +36,7 @@ export default function EventPage({ route, tenant: chosen, setOwner, setTitle })
     ${!e.erased_at && !e.test && html`<${Matches} id=${id} tenant=${tenant} />`}
     <div class="cols sec"><section class="panel" aria-labelledby="h-da"><div class="ph"><h2 id="h-da">Data</h2><span class="dim small">as it was published</span></div><div class="pb">${e.erased_at ? html`<p class="dim">What it said was erased on <${Time} at=${e.erased_at} />.</p>` : html`<${Body} text=${text} label="Data of the event" name=${id} />`}</div></section>
     <aside><section class="panel"><div class="ph"><h2>Facts</h2></div><div class="pb"><dl class="facts"><dt>Event</dt><dd><${Id} id=${e.id} /></dd><dt>Happened</dt><dd><${Time} at=${e.time} full=${true} /></dd><dt>Accepted</dt><dd><${Time} at=${e.created_at} full=${true} /></dd>${e.resource_type && html`<dt>About</dt><dd>${plain(e.resource_type)} ${plain(e.resource_id)}</dd>`}<dt>Tenant</dt><dd>${tenant}</dd></dl></div></section></aside></div>
-    <${Req} told=${page.data.told} />
+    <${Req} told=${page.data?.told} />
     ${erase && html`<${Confirm} title="Erase what this event says" text="Its data, and what its attempts have sent and were answered, are removed for good, from the database and its log. The record that it was delivered stays. Deliveries that have not ended are cancelled." label="Erase 1 event" harm=${true}
       onYes=${async () => { await call('DELETE', `/v1/events/${encodeURIComponent(id)}?cancel=true`, { tenant }); toast('Erased.'); page.reload(); }} onClose=${() => setErase(false)} />`}`;
 }

@@ -29,7 +29,7 @@ export default function Events({ route, tenant, setTitle }) {
     const answer = await call('GET', '/v1/events' + query({ ...filters, limit: 50, cursor: next }), { tenant });
     setExtra({ key, rows: [...mine.rows, ...answer.data.data], next: answer.next, busy: false });
   };
-  const rows = page.data ? [...fresh.filter((f) => !page.data.rows.some((r) => r.id === f.id)), ...page.data.rows, ...mine.rows] : null;
+  const rows = page.data ? [...fresh.filter((f) => !page.data?.rows.some((r) => r.id === f.id)), ...page.data.rows, ...mine.rows] : null;
   const wrong = sinceAt === null ? since : untilAt === null ? until : '', now = new Date(serverNow()), body = [];
   let day = null;
   for (const e of rows ?? []) {

@@ -7,7 +7,8 @@ import { framed, moved, over } from './frame.js';
 import { ofBrowser, speak, t } from './texts.js';
 import { dress, logoOf } from './theme.js';
 
-/** Path → [section, module] */
+/** Path → [section, module]
+ * @type {[RegExp, string, string][]} */
 const pages = [
   [/^(endpoints)?$/, 'endpoints', 'endpoints'],
   [/^endpoints\/new$/, 'endpoints', 'edit'],

@@ -25,7 +25,7 @@ export default function Endpoints({ setTitle }) {
       <tbody>${rows.map((h) => { const href = to('endpoints/' + encodeURIComponent(h.endpoint)), w = name(h.endpoint); return html`<tr key=${h.endpoint} data-href=${href}><td><${EndpointState} is=${h.state} /></td>
         <td class="cut"><a href=${href}><${Url} url=${h.url} /></a><span class="sub any">${w?.description ? `${plain(w.description)} · ` : ''}${chosen(w)}</span></td>
         <td class="num c-s">${num(h.waiting)}${h.more_in_store ? '+' : ''}</td><td class="num c-s dim"><${Time} at=${h.last_success_at} /></td></tr>`; })}
-      ${!rows.length && html`<tr><td colspan="4" class="dim">${t('none_yet')} ${can('admin') && html`<a class="inline" href=${to('endpoints/new')}>${t('add_first')}</a>`}</td></tr>`}</tbody></table>${page.data.more && html`<div class="more">${t('newest_200')}</div>`}</div>`}
+      ${!rows.length && html`<tr><td colspan="4" class="dim">${t('none_yet')} ${can('admin') && html`<a class="inline" href=${to('endpoints/new')}>${t('add_first')}</a>`}</td></tr>`}</tbody></table>${page.data?.more && html`<div class="more">${t('newest_200')}</div>`}</div>`}
     <section class="sec" aria-labelledby="pd"><div class="sec-h"><h2 id="pd">${t('latest')}</h2><${Live} live=${list.live} /><a href=${to('deliveries')}>${t('all')}</a></div>
       <${DeliveryTable} list=${list} tenant="" caption=${t('latest')} most=${10} empty=${t('no_delivery')} /></section>`;
 }
