@@ -29,6 +29,8 @@ size_t th_hmac_sign(const struct th_hmac *h, const struct th_bytes *pieces, unsi
 
 /** An Ed25519 key (RFC 8032) that is kept for many signatures; seed is 32 bytes. NULL without memory. */
 struct th_ed25519 *th_ed25519_new(const uint8_t seed[32]);
+/** The public key that belongs to it. False on an OpenSSL failure. */
+bool th_ed25519_public_of(const struct th_ed25519 *k, uint8_t out[32]);
 /** Wipes; NULL is none. */
 void th_ed25519_free(struct th_ed25519 *k);
 /** (hot) Signs the concatenation. False on an OpenSSL failure. Thread-safe for one `k`. */

@@ -56,6 +56,11 @@ struct th_ed25519 *th_ed25519_new(const uint8_t seed[32])
     return k;
 }
 
+bool th_ed25519_public_of(const struct th_ed25519 *k, uint8_t out[32])
+{
+    return th_ed25519_public(k->seed, out);
+}
+
 void th_ed25519_free(struct th_ed25519 *k)
 {
     if (!k)

@@ -18,13 +18,16 @@
     X(algorithm, RECEIVER)                                                                                   \
     X(key, RECEIVER)                                                                                         \
     X(content, RECEIVER)                                                                                     \
-    X(timestamp, RECEIVER) X(encoding, RECEIVER) X(item, RECEIVER) X(join, RECEIVER) X(wrap, RECEIVER)
-#define TH_KEYS_OF_SIGNATURE(X) TH_KEYS_OF_FORM(X) X(variant, SENDER) X(when, SENDER) X(variants, RECEIVER)
+    X(timestamp, RECEIVER)                                                                                   \
+    X(encoding, RECEIVER) X(item, RECEIVER) X(join, RECEIVER) X(wrap, RECEIVER) X(tag, RECEIVER)
+#define TH_KEYS_OF_SIGNATURE(X)                                                                              \
+    TH_KEYS_OF_FORM(X)                                                                                       \
+    X(expires_seconds, SENDER) X(nonce, SENDER) X(variant, SENDER) X(when, SENDER) X(variants, RECEIVER)
 #define TH_KEYS_OF_VARIANT(X) TH_KEYS_OF_FORM(X) X(secret_form, SENDER)
 
 /* Values of keys, in the order of the enumerations of both sides. */
 #define TH_NAMES_OF_ALGORITHM(X) X("hmac-sha256") X("hmac-sha1") X("hmac-sha512") X("ed25519")
 #define TH_NAMES_OF_KEY(X) X("utf8") X("hex") X("base64") X("whsec") X("whsk")
-#define TH_NAMES_OF_ENCODING(X) X("hex") X("base64")
+#define TH_NAMES_OF_ENCODING(X) X("hex") X("base64") X("http-message")
 #define TH_NAMES_OF_STAMP(X) X("unix") X("unix_millis") X("rfc3339")
 #endif

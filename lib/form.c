@@ -3,6 +3,7 @@
  * Refuses forms that would verify less than they seem to: contents without the body, or with the secret in
  * them, and templates that could be read in two ways. */
 #include "lib/internal.h"
+#include "lib/message.h"
 
 enum th_mac th_lib_mac(enum tenterhook_algorithm algorithm)
 {
@@ -127,6 +128,28 @@ static const char *templates(const struct tenterhook_signature *s, struct th_lib
     return NULL;
 }
 
+/* Of HTTP message signatures `content` is the list of what is covered. */
+static const char *message(const struct tenterhook_signature *s, struct th_lib_form *out)
+{
+    struct th_span name[TH_MESSAGE_COMPONENTS];
+    const char *why = th_message_components(s->content, name, &out->content.count);
+    bool body = false;
+
+    if (why)
+        return why;
+    if (s->algorithm != TENTERHOOK_HMAC_SHA256 && s->algorithm != TENTERHOOK_ED25519)
+        return "the algorithm of an HTTP message signature must be hmac-sha256 or ed25519";
+    if (!th_span_ieq(s->header, tenterhook_str("Signature")))
+        return "the header of an HTTP message signature must be Signature";
+    for (unsigned i = 0; i < out->content.count; i++) {
+        body |= tenterhook_is(name[i], "content-digest");
+        out->content.piece[i].text = name[i];
+    }
+    out->content.vars = TH_LIB_BIT(TH_LIB_TS) | TH_LIB_BIT(TH_LIB_BODY);
+    out->tag = s->item;
+    return body ? NULL : "content must cover \"content-digest\", or the signature would not cover the body";
+}
+
 const char *th_lib_form(const struct tenterhook_signature *s, struct th_lib_form *out)
 {
     bool key_fits = s->algorithm == TENTERHOOK_ED25519
@@ -142,8 +165,8 @@ const char *th_lib_form(const struct tenterhook_signature *s, struct th_lib_form
         return "key must be utf8, hex, base64, whsec or whsk";
     if (!key_fits)
         return "this algorithm cannot use a key of this kind";
-    if (s->encoding != TENTERHOOK_HEX && s->encoding != TENTERHOOK_BASE64)
-        return "encoding must be hex or base64";
+    if (s->encoding < TENTERHOOK_HEX || s->encoding > TENTERHOOK_HTTP_MESSAGE)
+        return "encoding must be hex, base64 or http-message";
     if ((unsigned)s->stamp > TENTERHOOK_RFC3339)
         return "stamp is unknown";
     out->header = s->header;
@@ -152,5 +175,5 @@ const char *th_lib_form(const struct tenterhook_signature *s, struct th_lib_form
     out->kind = s->key;
     out->encoding = s->encoding;
     out->stamp = s->stamp ? s->stamp : TENTERHOOK_UNIX;
-    return templates(s, out);
+    return s->encoding == TENTERHOOK_HTTP_MESSAGE ? message(s, out) : templates(s, out);
 }

@@ -88,6 +88,7 @@ struct th_lib_key {
 };
 struct th_lib_form { /* one struct tenterhook_signature, compiled */
     struct th_span header, join;
+    struct th_span tag; /* of an HTTP message signature, whose components are the pieces of `content` */
     enum tenterhook_algorithm algorithm;
     enum tenterhook_key kind;
     enum tenterhook_encoding encoding;
@@ -126,6 +127,10 @@ bool th_lib_secret(enum tenterhook_key kind, struct th_span secret, uint8_t buf[
                    const uint8_t **p, size_t *n);
 /** Compiles one signature; NULL, or what is wrong. */
 const char *th_lib_form(const struct tenterhook_signature *s, struct th_lib_form *out);
+/** Verifies a request of a form with TENTERHOOK_HTTP_MESSAGE, and fills the report. */
+enum tenterhook_result th_lib_message(const struct th_lib_verifier *v, const struct th_lib_form *f,
+                                      const struct tenterhook_request *request, int64_t now,
+                                      struct tenterhook_report *report);
 enum th_mac th_lib_mac(enum tenterhook_algorithm algorithm);
 /** The value of a header. TENTERHOOK_OK, _MISSING_HEADER, or _MALFORMED when the array has it twice. */
 enum tenterhook_result th_lib_header(const struct tenterhook_request *request, struct th_span name,

@@ -222,6 +222,10 @@ static const char *finish_form(const struct raw_form *own, const struct raw_form
     out->item = either(own->item, base->item, "{sig}");
     out->join = either(own->join, base->join, one ? "" : ",");
     out->wrap = either(own->wrap, base->wrap, "{items}");
+    if (out->encoding == TENTERHOOK_HTTP_MESSAGE) {
+        out->item = either(own->tag, base->tag, "");
+        out->join = out->wrap = th_span(NULL, 0);
+    }
     if (!out->stamp)
         return "timestamp must be unix, unix_millis or rfc3339";
     return th_lib_form(out, &compiled);

@@ -186,6 +186,8 @@ enum tenterhook_result tenterhook_sign(const struct tenterhook_scheme *scheme, u
             return TENTERHOOK_INVALID;
         if (th_lib_form(&scheme->signature[signature], &j.form))
             return TENTERHOOK_BAD_DIALECT;
+        if (j.form.encoding == TENTERHOOK_HTTP_MESSAGE) /* three headers, made of others */
+            return TENTERHOOK_INVALID;
         if ((count > 1 && j.form.join.n == 0) || !fill_values(&j, scheme->schema_version, stamp))
             return TENTERHOOK_INVALID;
         add_all(&j, secrets, count);

@@ -380,9 +380,13 @@ static enum tenterhook_result check_form(struct check *c)
     const struct th_lib_template *t = &c->form->content;
     struct th_bytes pieces[TH_LIB_PIECES];
     struct th_span text;
-    enum tenterhook_result result = get(c, c->form->header, &text);
-    const char *why = result ? NULL : take_header(c, text);
+    enum tenterhook_result result;
+    const char *why;
 
+    if (c->form->encoding == TENTERHOOK_HTTP_MESSAGE)
+        return th_lib_message(c->v, c->form, c->request, c->now, c->report);
+    result = get(c, c->form->header, &text);
+    why = result ? NULL : take_header(c, text);
     if (why)
         result = say(c, TENTERHOOK_MALFORMED, c->form->header, why);
     if (!result)

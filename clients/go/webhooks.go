@@ -44,6 +44,7 @@ type form struct {
 }
 
 type scheme struct {
+	Refused       string `json:"refused"` // why this package does not verify the dialect's requests
 	SchemaVersion string `json:"schema_version"`
 	Forms         []form `json:"forms"`
 	Auth          *struct {
@@ -137,6 +138,9 @@ func NewWebhookVerifierOf(secrets []string, dialect string, options ...VerifierO
 	found, ok := dialects()[dialect]
 	if !ok {
 		return nil, fmt.Errorf("tenterhook: there is no dialect %q; there are %s", dialect, strings.Join(DialectNames(), ", "))
+	}
+	if found.Refused != "" {
+		return nil, fmt.Errorf("tenterhook: the dialect %s cannot be verified here: %s", dialect, found.Refused)
 	}
 	v := &WebhookVerifier{scheme: found, tolerance: 300 * time.Second, now: time.Now}
 	for _, option := range options {

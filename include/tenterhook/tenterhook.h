@@ -96,14 +96,22 @@ enum tenterhook_key {
     TENTERHOOK_KEY_WHSEC,  /* base64, after "whsec_" if that is there (Standard Webhooks) */
     TENTERHOOK_KEY_WHSK    /* Ed25519: "whpk_" and a public key, or "whsk_" and a private one, in base64 */
 };
-enum tenterhook_encoding { TENTERHOOK_HEX = 1, TENTERHOOK_BASE64 };
+enum tenterhook_encoding {
+    TENTERHOOK_HEX = 1,
+    TENTERHOOK_BASE64,
+    TENTERHOOK_HTTP_MESSAGE /* HTTP message signatures, RFC 9421 */
+};
 enum tenterhook_stamp { TENTERHOOK_UNIX = 1, TENTERHOOK_UNIX_MILLIS, TENTERHOOK_RFC3339 };
 
 /** One form of signature: a header and what stands in it. The texts are templates; see docs/receiving.md.
  * content: variables {body} {ts} {event.id} {event.type} {event.time} {delivery.id} {endpoint.id}
  * {endpoint.url} {attempt.number} {event.resource_type} {event.resource_id} {schema.version}. item: {sig} and
  * perhaps {ts}. wrap: {items} and perhaps {ts}. Zero members have these defaults: stamp TENTERHOOK_UNIX, item
- * "{sig}", wrap "{items}", join: one signature only. */
+ * "{sig}", wrap "{items}", join: one signature only.
+ *
+ * With TENTERHOOK_HTTP_MESSAGE the header is Signature, content the list of the components that a signature has to cover
+ * (`"@method" "@target-uri" "content-digest"`, of headers those that a request has), item the tag that it has to have. It is
+ * verified together with Signature-Input and Content-Digest (RFC 9530, SHA-256); tenterhook_sign does not make it. */
 struct tenterhook_signature {
     struct tenterhook_span header;
     enum tenterhook_algorithm algorithm;
@@ -210,12 +218,15 @@ struct tenterhook_request {
     void *ctx;
     const void *body; /* the raw bytes, before any parser */
     size_t body_len;
-    struct tenterhook_span url; /* only for schemes that sign {endpoint.url} */
+    /* only for schemes that sign {endpoint.url} or an HTTP message: absolute, as the sender has it, so with the scheme and
+     * the host before any proxy of yours */
+    struct tenterhook_span url;
     /* Only Ed25519 needs it: room for the signed content, which is the body with id and time before it
      * (body_len + TENTERHOOK_SCRATCH will do). */
     void *scratch;
     size_t scratch_len;
-    void *reserved[4];
+    struct tenterhook_span method; /* only for HTTP message signatures: "POST" */
+    void *reserved[2];
 };
 #define TENTERHOOK_SCRATCH 1024
 

@@ -8,7 +8,7 @@ _tenterhook() {
         --data|--dialects)
             COMPREPLY=($(compgen -d -- "$cur")); return;;
         --dialect|--verify|--default-dialect)
-            COMPREPLY=($(compgen -W "cloudevents-structured cloudevents discord github gitlab linear shopify slack square standard stripe svix taskboard techwriter tiro tsanet zoom" -- "$cur") $(compgen -f -- "$cur")); return;;
+            COMPREPLY=($(compgen -W "cloudevents-structured cloudevents discord github gitlab httpsig linear shopify slack square standard stripe svix taskboard techwriter tiro tsanet zoom" -- "$cur") $(compgen -f -- "$cur")); return;;
     esac
     if [ "$COMP_CWORD" -eq 1 ]; then
         words="serve init config dev send endpoints events deliveries attempts tail replay secrets nodes sql inbox tenants event-types keys portal-link template listen sign verify explain doctor backup restore migrate export import dialect version help"

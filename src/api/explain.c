@@ -210,6 +210,7 @@ static enum tenterhook_result judge(struct explaining *x, const struct tenterhoo
                                          .body = body.p,
                                          .body_len = body.n,
                                          .url = {x->ep->spec.url.p, x->ep->spec.url.n},
+                                         .method = th_method_name(x->r->dialect, x->ep->spec.method),
                                          .scratch_len = body.n + TENTERHOOK_SCRATCH};
     enum tenterhook_result result = tenterhook_verifier_init(&v, scheme, secrets, count, &fault);
 

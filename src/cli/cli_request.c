@@ -241,6 +241,7 @@ enum tenterhook_result th_receiver_check(struct th_cli *cli, const struct tenter
                                    .body = request->body.p,
                                    .body_len = request->body.n,
                                    .url = {request->url.p, request->url.n},
+                                   .method = {request->method.p, request->method.n},
                                    .scratch_len = request->body.n + TENTERHOOK_SCRATCH};
     enum tenterhook_result result;
     struct th_buf scratch;

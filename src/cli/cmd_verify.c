@@ -239,6 +239,11 @@ int th_cmd_sign(struct th_cli *cli)
          !th_cli_number(cli, "--variant", 0,
                         (int64_t)r.scheme.signature_count - (r.scheme.signature_count > 0), 0, &form)))
         status = TH_EXIT_USAGE;
+    if (!status && r.scheme.signature_count && r.scheme.signature[form].encoding == TENTERHOOK_HTTP_MESSAGE)
+        status = th_cli_fail(
+            cli, TH_EXIT_DATA,
+            "dialect %s signs whole requests (RFC 9421), not a body alone: send an event to see one",
+            r.dialect);
     if (!status) {
         th_buf_init(&scratch, body.n + TENTERHOOK_SCRATCH);
         s.message = (struct tenterhook_message){.body = {body.p ? body.p : "", body.n},

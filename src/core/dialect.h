@@ -124,6 +124,7 @@ struct th_sign_key {
     uint8_t more_count;
     char *plain; /* bearer: NUL-terminated copy in memory for secrets; NULL otherwise */
     size_t plain_len;
+    char *keyid; /* of HTTP message signatures: which key it is, NUL-terminated; NULL otherwise */
 };
 TH_MUST_USE enum th_error th_dialect_key_init(const struct th_dialect *d, struct th_span secret,
                                               struct th_sign_key *key);
@@ -138,11 +139,12 @@ struct th_render {
     struct th_span tenant_id;
     struct th_span attributes; /* tenant's JSON object, valid; n == 0: {} */
     struct th_span endpoint_id, endpoint_url, delivery_id;
-    unsigned attempt; /* from 1 */
-    int64_t at_unix;  /* seconds, signature time of this attempt */
-    unsigned variant; /* index into variants */
-    bool form;        /* the body is a form: Content-Type says so, whatever the dialect's is */
-    uint32_t options; /* bits of the dialect's endpoint options, as th_dialect_option gives */
+    unsigned attempt;      /* from 1 */
+    int64_t at_unix;       /* seconds, signature time of this attempt */
+    unsigned variant;      /* index into variants */
+    struct th_span method; /* of the request; n == 0: the dialect's */
+    bool form;             /* the body is a form: Content-Type says so, whatever the dialect's is */
+    uint32_t options;      /* bits of the dialect's endpoint options, as th_dialect_option gives */
     /* active ones, newest first; th_dialect_head takes those that sign */
     const struct th_sign_key *const *keys;
     unsigned key_count;

@@ -3,7 +3,7 @@
  *
  * Refuses: names that are no tokens, literal bytes that a field value cannot carry (RFC 9110, 5.5), names
  * that the transport sets itself, and two headers that resolve to one name. */
-#include "core/dialect_parts.h"
+#include "core/dialect_message.h"
 
 #define HEAD_OPS 256
 struct head {
@@ -339,7 +339,18 @@ static bool sig_text(struct head *h, const char *key, struct dl_text text, bool 
                          "holds bytes that a header value cannot carry, or white space at an end");
 }
 
-static bool sig_compile(struct head *h, const struct dl_sig_parts *p, struct dl_sig *out)
+/* The two headers beside the signature's own; a variant has the same. */
+static bool own_message(struct head *h, unsigned line)
+{
+    bool fresh = !h->d->names_keys;
+
+    h->d->names_keys = true;
+    return own(h, (struct dl_text){TH_LIT("Content-Digest"), line}, fresh) &&
+           own(h, (struct dl_text){TH_LIT("Signature-Input"), line}, fresh);
+}
+
+static bool sig_compile(struct head *h, const struct dl_sig_spec *spec, const struct dl_sig_parts *p,
+                        struct dl_sig *out)
 {
     enum th_form ts = p->timestamp ? form_of((enum dl_stamp)p->timestamp) : h->d->stamp;
     unsigned line = p->header.line;
@@ -353,6 +364,14 @@ static bool sig_compile(struct head *h, const struct dl_sig_parts *p, struct dl_
                            .algorithm = (enum dl_algorithm)p->algorithm,
                            .encoding = (enum dl_encoding)p->encoding,
                            .join = p->join.s};
+    if (out->encoding == DL_HTTP_MESSAGE)
+        return th_message_compile(h->w, h->d, spec, p, out) && own_message(h, line) &&
+               find_slot(h, out->algorithm, (enum dl_key)p->key, line, &out->slot);
+    if (p->tag.s.n || spec->nonce.s.n || spec->expires_seconds) {
+        th_where_enter(h->w, TH_LIT("tag"));
+        return th_where_fail(
+            h->w, line, "has a meaning with the encoding http-message only, as nonce and expires_seconds");
+    }
     if (!sig_text(h, "item", p->item, true) || !sig_text(h, "join", p->join, false) ||
         !sig_text(h, "wrap", p->wrap, true))
         return false;
@@ -378,6 +397,7 @@ static void inherit(struct dl_sig_parts *v, const struct dl_sig_parts *base)
     TAKE_TEXT(item);
     TAKE_TEXT(join);
     TAKE_TEXT(wrap);
+    TAKE_TEXT(tag);
     TAKE(algorithm);
     TAKE(key);
     TAKE(timestamp);
@@ -406,7 +426,7 @@ static bool do_signature(struct head *h, unsigned i)
     struct dl_sig *row = h->d->sigs[i];
     unsigned line = spec->parts.header.line, at;
 
-    if (!own(h, spec->parts.header, true) || !sig_compile(h, &spec->parts, &row[0]))
+    if (!own(h, spec->parts.header, true) || !sig_compile(h, spec, &spec->parts, &row[0]))
         return false;
     for (unsigned v = 1; v < DL_VARIANTS; v++)
         row[v] = row[0];
@@ -422,7 +442,7 @@ static bool do_signature(struct head *h, unsigned i)
         if (index == 0)
             return th_where_fail(h->w, variant->name.line, "has the name of the default variant");
         if (!own(h, variant->parts.header, !th_span_ieq(variant->parts.header.s, spec->parts.header.s)) ||
-            !sig_compile(h, &variant->parts, &row[index]))
+            !sig_compile(h, spec, &variant->parts, &row[index]))
             return false;
         h->d->variant_secret_form[index] = variant->secret_form;
         th_where_leave(h->w, old);

@@ -3,6 +3,7 @@
 #ifndef TH_CORE_DIALECT_PARTS_H
 #define TH_CORE_DIALECT_PARTS_H
 #include "core/dialect.h"
+#include "lib/message.h"
 
 /* Everything of one dialect lives in one arena and goes with it. */
 #define DL_ARENA_MAX ((size_t)4 << 20)
@@ -24,7 +25,7 @@ struct dl_text { /* s.p NULL: not given */
 enum dl_algorithm { DL_HMAC_SHA256 = 1, DL_HMAC_SHA1, DL_HMAC_SHA512, DL_ED25519 };
 enum dl_key { DL_KEY_UTF8 = 1, DL_KEY_HEX, DL_KEY_BASE64, DL_KEY_WHSEC, DL_KEY_WHSK };
 enum dl_stamp { DL_UNIX = 1, DL_UNIX_MILLIS, DL_RFC3339 };
-enum dl_encoding { DL_HEX = 1, DL_BASE64 };
+enum dl_encoding { DL_HEX = 1, DL_BASE64, DL_HTTP_MESSAGE };
 enum dl_form { DL_FORM_TEXT = 1, DL_FORM_TOKEN, DL_FORM_HEX, DL_FORM_BASE64, DL_FORM_WHSEC, DL_FORM_WHSK };
 
 enum dl_escape { DL_ESCAPE_NONE = 1, DL_ESCAPE_PERCENT };
@@ -34,7 +35,7 @@ struct dl_header {
     unsigned escape;
 };
 struct dl_sig_parts { /* what a variant may say differently */
-    struct dl_text header, content, item, join, wrap;
+    struct dl_text header, content, item, join, wrap, tag;
     unsigned algorithm, key, timestamp, encoding;
 };
 struct dl_variant {
@@ -45,6 +46,8 @@ struct dl_variant {
 struct dl_sig_spec {
     struct dl_text variant; /* name of the default */
     struct dl_text when;    /* as of a header */
+    struct dl_text nonce;   /* of an HTTP message signature, as its life is */
+    uint32_t expires_seconds;
     struct dl_sig_parts parts;
     struct dl_variant variants[DL_VARIANTS - 1];
     unsigned variant_count;
@@ -175,12 +178,18 @@ struct dl_sig {
     uint8_t slot; /* which decoded key of a struct th_sign_key */
     struct th_program content, item, wrap;
     struct th_span join;
+    bool message; /* an HTTP message signature: what follows instead of the four above */
+    struct th_span covered[TH_MESSAGE_COMPONENTS], tag;
+    unsigned covered_count;
+    uint32_t expires_s; /* 0: does not expire */
+    struct th_program nonce;
 };
 struct dl_slot { /* one way to decode a secret */
     enum dl_algorithm algorithm;
     enum dl_key key;
 };
 #define DL_SLOTS 4
+#define TH_FORM_TYPE "application/x-www-form-urlencoded"
 
 struct th_dialect {
     struct th_arena arena;
@@ -194,6 +203,7 @@ struct th_dialect {
     unsigned slot_count;
     unsigned variant_secret_form[DL_VARIANTS];
     bool needs_plain; /* a template uses {secret} */
+    bool names_keys;  /* HTTP message signatures say by which key they are */
     bool oldest_first;
     struct th_program envelope;       /* count 0: pass-through */
     const struct th_payload *payload; /* in its place; NULL: none */

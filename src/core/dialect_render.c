@@ -10,7 +10,7 @@
  *
  * Invariant: what is signed is what is sent; the same `body` span goes into the MAC and to the transport. */
 #include "base/enc.h"
-#include "core/dialect_parts.h"
+#include "core/dialect_message.h"
 #include "core/ecma.h"
 
 struct attempt { /* what a head is made for, and from */
@@ -23,6 +23,7 @@ struct attempt { /* what a head is made for, and from */
     struct th_buf *sigs;
     struct th_span ts; /* text of {ts} in the form that was asked for last, in ts_room */
     enum th_form ts_form;
+    size_t start; /* where the head begins in the buffer that it is written to */
     bool hide, no_secret;
     char ts_room[TH_PROGRAM_TEXT];
 };
@@ -300,6 +301,64 @@ static bool add_signatures(struct attempt *a, const struct dl_sig *row, const st
     return true;
 }
 
+/* One line of a message's signatures: made, or as it was stored. */
+static bool add_stored_line(struct attempt *a, const char *name, struct th_span made, struct th_buf *out)
+{
+    struct th_span value = a->r->sigs.n ? next_stored(&a->stored) : made;
+
+    if (!th_program_visible(value))
+        return false;
+    th_buf_str(out, name);
+    th_buf_str(out, ": ");
+    th_buf_span(out, value);
+    th_buf_str(out, "\r\n");
+    if (a->sigs && !out->failed) {
+        th_buf_span(a->sigs, value);
+        th_buf_char(a->sigs, '\n');
+    }
+    return true;
+}
+
+/* The keys that sign a message, each under a label of its own. */
+static bool sign_message(struct attempt *a, const struct dl_sig *row, unsigned variant, struct th_span head,
+                         struct th_message_values *values)
+{
+    const struct th_render *r = a->r;
+    const struct th_message_request m = {.r = r, .d = a->d, .body = a->body, .head = head, .env = &a->env};
+    unsigned first = a->d->values.secrets_all_sign ? 0 : r->key_count - 1;
+
+    if (r->key_count == 0)
+        return false;
+    th_message_digest(a->body, &values->digest);
+    for (unsigned i = first; i < r->key_count; i++) {
+        const struct th_sign_key *key = r->keys[a->d->oldest_first && !first ? r->key_count - 1 - i : i];
+
+        if (!th_message_sign(&m, sig_of(a->d, row, variant, key), key, i - first + 1, values))
+            return false;
+    }
+    return !values->digest.failed && !values->inputs.failed && !values->signatures.failed;
+}
+
+static bool write_message(struct attempt *a, const struct dl_sig *row, unsigned variant, struct th_buf *out)
+{
+    struct th_message_values values;
+    bool ok;
+
+    th_buf_init(&values.digest, 128);
+    th_buf_init(&values.inputs, 16u << 10);
+    th_buf_init(&values.signatures, 4096);
+    ok = !out->failed &&
+         (a->r->sigs.n ||
+          sign_message(a, row, variant, th_span(out->p + a->start, out->n - a->start), &values));
+    ok = ok && add_stored_line(a, "Content-Digest", th_buf_view(&values.digest), out) &&
+         add_stored_line(a, "Signature-Input", th_buf_view(&values.inputs), out) &&
+         add_stored_line(a, "Signature", th_buf_view(&values.signatures), out);
+    th_buf_fini(&values.digest);
+    th_buf_fini(&values.inputs);
+    th_buf_fini(&values.signatures);
+    return ok;
+}
+
 /* A signature's line; its value goes to the stored ones as well. */
 static bool head_write(void *ctx, unsigned piece, struct th_buf *out)
 {
@@ -312,6 +371,8 @@ static bool head_write(void *ctx, unsigned piece, struct th_buf *out)
                                    : &row[variant];
     size_t start;
 
+    if (row->message)
+        return write_message(a, row, variant, out);
     th_buf_span(out, sig->header);
     th_buf_add(out, ": ", 2);
     start = out->n;
@@ -358,7 +419,7 @@ static void add_order(struct attempt *a, struct th_buf *out)
 /* Puts the type of forms into the place of the dialect's. */
 static void say_form(struct th_buf *out, size_t at)
 {
-    static const char line[] = "Content-Type: application/x-www-form-urlencoded\r\n";
+    static const char line[] = "Content-Type: " TH_FORM_TYPE "\r\n";
     const size_t n = sizeof line - 1;
     size_t end = at;
 
@@ -393,6 +454,7 @@ enum th_error th_dialect_head(const struct th_dialect *d, const struct th_render
     a.sigs = sigs;
     a.ts_form = TH_FORM_AS_IS;
     a.hide = hide;
+    a.start = before;
     a.no_secret = false;
     error = th_program_write(&d->head, &a.env, out);
     if (error || a.no_secret)

@@ -121,8 +121,11 @@ static const struct dl_table auth_table = {ROWS(auth_rows), NULL};
                       .kind = TEXT,                                                                          \
                       .at = offsetof(S, parts.join),                                                         \
                       .def_text = need ? "," : NULL},                                                        \
-    [group##_wrap] = {                                                                                       \
-        .key = "wrap", .kind = TEXT, .at = offsetof(S, parts.wrap), .def_text = need ? "{items}" : NULL}
+    [group##_wrap] = {.key = "wrap",                                                                         \
+                      .kind = TEXT,                                                                          \
+                      .at = offsetof(S, parts.wrap),                                                         \
+                      .def_text = need ? "{items}" : NULL},                                                  \
+    [group##_tag] = {.key = "tag", .kind = TEXT, .at = offsetof(S, parts.tag), .def_text = need ? "" : NULL}
 
 static const struct dl_row variant_rows[] = {
     FORM_ROWS(VARIANT, struct dl_variant, false),
@@ -139,6 +142,14 @@ static const struct dl_row signature_rows[] = {
                            .kind = TEXT,
                            .at = offsetof(struct dl_sig_spec, variant),
                            .def_text = "default"},
+    [SIGNATURE_expires_seconds] = {.key = "expires_seconds",
+                                   .kind = NUMBER,
+                                   .at = offsetof(struct dl_sig_spec, expires_seconds),
+                                   .max = 86400},
+    [SIGNATURE_nonce] = {.key = "nonce",
+                         .kind = TEXT,
+                         .at = offsetof(struct dl_sig_spec, nonce),
+                         .def_text = ""},
     [SIGNATURE_when] = {.key = "when", .kind = TEXT, .at = offsetof(struct dl_sig_spec, when)},
     [SIGNATURE_variants] = {.key = "variants",
                             .kind = DICT,

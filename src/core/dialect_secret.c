@@ -10,7 +10,7 @@
 #include "base/alloc.h"
 #include "base/enc.h"
 #include "base/secret.h"
-#include "core/dialect_parts.h"
+#include "core/dialect_message.h"
 
 #define KEY_MAX 512 /* bytes of a decoded key */
 
@@ -299,6 +299,28 @@ static enum th_error fill_slot(const struct dl_slot *slot, unsigned index, struc
     return error;
 }
 
+/* What a receiver finds the key by. */
+static enum th_error name_key(const struct th_dialect *d, struct th_sign_key *key)
+{
+    uint8_t public[32];
+
+    key->keyid = th_malloc(TH_KEYID_SIZE);
+    if (!key->keyid)
+        return TH_NOMEM;
+    for (unsigned i = 0; i < d->slot_count; i++) {
+        if (!(key->slots & 1u << i))
+            continue;
+        if (d->slots[i].algorithm != DL_ED25519)
+            th_message_keyid_shared(i ? &key->more[i - 1] : &key->hmac, key->keyid);
+        else if (th_ed25519_public_of(key->ed25519, public))
+            th_message_keyid_public(public, key->keyid);
+        else
+            return TH_NOMEM;
+        return TH_OK;
+    }
+    return TH_INVALID;
+}
+
 enum th_error th_dialect_key_init(const struct th_dialect *d, struct th_span secret, struct th_sign_key *key)
 {
     enum th_error error = TH_OK;
@@ -326,6 +348,8 @@ enum th_error th_dialect_key_init(const struct th_dialect *d, struct th_span sec
         error = fill_slot(&d->slots[i], i, secret, key);
     if (error != TH_NOMEM)
         error = d->slot_count && !key->slots ? TH_INVALID : TH_OK;
+    if (!error && d->names_keys)
+        error = name_key(d, key);
     if (error)
         th_dialect_key_fini(key);
     return error;
@@ -339,5 +363,6 @@ void th_dialect_key_fini(struct th_sign_key *key)
         th_free(key->more);
     }
     th_ed25519_free(key->ed25519);
+    th_free(key->keyid);
     th_wipe(key, sizeof *key);
 }

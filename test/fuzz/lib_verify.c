@@ -49,7 +49,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const struct tenterhook_scheme *s = built_in(which / 2);
     struct tenterhook_verifier *v = &built_in_verifier(which / 2, 0)->v;
     struct tenterhook_header h[TENTERHOOK_SOURCES_MAX + 2];
-    struct tenterhook_request r = {.headers = h, .url = TENTERHOOK_LIT("https://example.com")};
+    struct tenterhook_request r = {
+        .headers = h, .url = TENTERHOOK_LIT("https://example.com/"), .method = TENTERHOOK_LIT("POST")};
     struct tenterhook_report report = {.detail = NULL};
     struct tenterhook_event event;
     enum tenterhook_result result;

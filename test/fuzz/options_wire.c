@@ -60,6 +60,7 @@ static void verify(struct fuzz *f, struct wire *w, struct th_span secret)
         w->request.body = body.p;
         w->request.body_len = body.n;
         w->request.url = (struct tenterhook_span){w->r.endpoint_url.p, w->r.endpoint_url.n};
+        w->request.method = tenterhook_str("POST");
         w->request.scratch_len = body.n + TENTERHOOK_SCRATCH;
         w->request.scratch = fuzz_block(f, w->request.scratch_len);
         result = tenterhook_verify(&v, &w->request, NOW, &why);

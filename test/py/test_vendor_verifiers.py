@@ -29,6 +29,7 @@ VERIFIERS = {
     "gitlab": [("gitlab", {})],
     "discord": [("discord", {})],
     "svix": [("svix", {})],
+    "httpsig": [("httpsig", {})],
     "cloudevents": [("cloudevents", {}), ("standardwebhooks", {})],
     "cloudevents-structured": [("cloudevents", {}), ("standardwebhooks", {})],
     "standard": [("standardwebhooks", {})],
@@ -91,7 +92,7 @@ def cases():
             for vendor, more in VERIFIERS.get(document["dialect"], []):
                 inputs = case["inputs"]
                 unsigned = inputs["endpoint"].get("options", {}).get("signed") is False
-                if inputs["endpoint"].get("signature_variant") or (unsigned and vendor == "standardwebhooks"):
+                if (inputs["endpoint"].get("signature_variant") and vendor != "httpsig") or (unsigned and vendor == "standardwebhooks"):
                     continue  # other forms than the vendor's code knows
                 yield pytest.param(document["dialect"], case, vendor, more, id=f"{document['dialect']}-{case['name']}-{vendor}")
 
@@ -112,6 +113,8 @@ def active(dialect, inputs):
 
 def other(secret):
     """A secret of the same form that is not this one."""
+    if secret.startswith("whsk_"):
+        return "whsk_" + base64.b64encode(bytes(range(100, 132))).decode()
     if secret.startswith("whsec_") and len(secret) > 30:
         return "whsec_" + base64.b64encode(bytes(range(100, 132))).decode()
     return ("1" if secret[0] != "1" else "2") + secret[1:]
@@ -136,9 +139,9 @@ def test_vector(verifiers, dialect, case, vendor, more):
             assert not refused["ok"], f"byte {at} was changed"
     for secret in secrets:
         assert not verifiers.ask(vendor, request, [other(secret)], now=now, **more)["ok"], "another secret"
-    if vendor == "square":
+    if vendor in ("square", "httpsig"):
         assert not verifiers.ask(vendor, (method, url + "/", headers, body), secrets, now=now, **more)["ok"], "another URL"
-    if vendor in ("stripe", "slack", "svix", "standardwebhooks", "linear"):
+    if vendor in ("stripe", "slack", "svix", "standardwebhooks", "linear", "httpsig"):
         assert not verifiers.ask(vendor, request, secrets, now=now + 3600, **more)["ok"], "an hour later"
 
 
@@ -185,6 +188,7 @@ REAL = {  # dialect -> (event type, attributes of the tenant, more of the event)
     "gitlab": ("merge_request", {}, {}),
     "discord": ("APPLICATION_AUTHORIZED", {}, {}),
     "svix": ("invoice.paid", {}, {}),
+    "httpsig": ("invoice.paid", {}, {}),
     "cloudevents": ("com.example.paid", {"source": "/caf%C3%A9"}, {"resource_id": "in 1"}),
     "cloudevents-structured": ("com.example.paid", {"source": "/caf%C3%A9"}, {"resource_id": "in 1"}),
 }
@@ -295,6 +299,54 @@ def test_optional_signature(running, verifiers, certificates):
         assert sent.header("ce-source") == name
         verdict = verifiers.ask("cloudevents", (sent.method, receiver.url(), sent.headers, sent.body), [""])
         assert verdict["ok"] and verdict["seen"]["data"] == {"a": 1}, verdict
+
+
+# ---- HTTP message signatures ----
+
+MESSAGE = {"content-digest", "signature-input", "signature"}
+
+
+def message_tenant(running, **endpoint):
+    name = f"v{next(_numbers)}"
+    running.api.put(f"/v1/tenants/{name}", {"name": name, "dialect": "httpsig"}).expect(201)
+    api = running.api.as_tenant(name)
+    return api, api.post("/v1/webhooks", endpoint).expect(201).json
+
+
+def as_asked(receiver, sent):
+    return sent.method, receiver.url(sent.target), sent.headers, sent.body
+
+
+@pytest.mark.parametrize("more", [{}, {"method": "PUT"}, {"body_format": "form"}, {"template": {"text": {"$": "$.data.a"}}}])
+def test_a_message_of_any_form_is_signed_as_it_is_sent(running, verifiers, certificates, more):
+    with Receiver(tls=certificates.context()) as receiver:
+        api, made = message_tenant(running, url=receiver.url("/in?a=1&b=%20x"), **more)
+        api.post("/v1/events", {"type": "order.paid", "data": {"a": "\u00e4"}}).expect(202)
+        sent = receiver.wait_for(1)[0]
+        assert verifiers.ask("httpsig", as_asked(receiver, sent), [made["secret"]])["ok"]
+        assert sent.method == more.get("method", "POST")
+        other = "POST" if sent.method == "PUT" else "PUT"
+        assert not verifiers.ask("httpsig", (other, *as_asked(receiver, sent)[1:]), [made["secret"]])["ok"], "another method"
+        changed_type = [(name, "text/plain" if name.lower() == "content-type" else value) for name, value in sent.headers]
+        assert not verifiers.ask("httpsig", (sent.method, receiver.url(sent.target), changed_type, sent.body), [made["secret"]])["ok"]
+        row = settled(api, 1)[0]
+        shown = api.get(f"/v1/deliveries/{row['id']}").expect(200).json["attempts"][0]["request"]
+        kept = {name.lower(): value for name, value in shown["headers"].items()} if isinstance(shown["headers"], dict) else \
+            {header["name"].lower(): header["value"] for header in shown["headers"]}
+        assert {name: kept[name] for name in MESSAGE} == {name: sent.header(name) for name in MESSAGE}, "the log has what was sent"
+
+
+def test_both_keys_sign_a_message_while_one_is_rotated(running, verifiers, certificates):
+    """And an endpoint that moves from a shared secret to a key pair is signed for with both."""
+    with Receiver(tls=certificates.context()) as receiver:
+        api, made = message_tenant(running, url=receiver.url("/in"))
+        pair = "whsk_" + base64.b64encode(bytes(range(32))).decode()
+        api.post(f"/v1/webhooks/{made['id']}/rotate-secret", {"signature_variant": "ed25519", "secret": pair}).expect(200)
+        api.post("/v1/events", {"type": "order.paid", "data": {}}).expect(202)
+        sent = receiver.wait_for(1)[0]
+        assert re.match(r'sig1=\(.*;alg="ed25519", sig2=\(.*;alg="hmac-sha256"$', sent.header("Signature-Input"))
+        for secret in (made["secret"], pair):
+            assert verifiers.ask("httpsig", as_asked(receiver, sent), [secret])["ok"]
 
 
 # ---- no vendor in C ----

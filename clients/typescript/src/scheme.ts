@@ -21,6 +21,8 @@ export interface Form {
 }
 
 export interface Scheme {
+  /** Why this package does not verify the dialect's requests. */
+  refused?: string;
   about: string;
   schema_version: string;
   forms: Form[];

@@ -73,6 +73,7 @@ export class WebhookVerifier {
   constructor(secret: string | readonly string[], dialect = 'standard', options: VerifierOptions = {}) {
     const scheme = options.scheme ?? (Object.hasOwn(dialects, dialect) ? dialects[dialect] : undefined);
     if (!scheme) throw new TypeError(`there is no dialect ${JSON.stringify(dialect)}; there are ${dialectNames.join(', ')}`);
+    if (scheme.refused) throw new TypeError(`the dialect ${dialect} cannot be verified here: ${scheme.refused}`);
     const secrets = typeof secret === 'string' ? [secret] : [...secret];
     if (secrets.length === 0) throw new TypeError('a verifier needs a secret');
     if (scheme.forms.some((form) => form.content.includes('{endpoint.url}')) && !options.url)

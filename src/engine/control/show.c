@@ -128,6 +128,7 @@ enum th_error th_engine_show_request(struct th_engine *e, const struct th_tenant
             r.variant = i;
     *method = th_method_name(t->dialect, spec.method);
     r.form = spec.form;
+    r.method = *method;
     then_row = view->event;
     error = th_payload_version(e, t, &view->event, spec.data_version, &data);
     if (!error && data.n)

@@ -75,6 +75,7 @@ static void fill_render(struct th_attempt *a, struct th_render *r, const struct 
                             .attempt = a->row.attempts + 1u,
                             .at_unix = a->signed_at,
                             .variant = a->run->variant,
+                            .method = th_method_name(t->dialect, a->run->spec.method),
                             .options = a->run->spec.options,
                             .form = a->run->spec.form,
                             .keys = keys,

@@ -14,6 +14,11 @@ globalThis.Date = class extends RealDate {
   constructor(...given) { super(...(given.length ? given : [RealDate.now()])); }
 };
 
+function publicKeyObject(seed) {
+  const der = Buffer.concat([Buffer.from('302e020100300506032b657004220420', 'hex'), seed]);
+  return crypto.createPublicKey(crypto.createPrivateKey({ key: der, format: 'der', type: 'pkcs8' }));
+}
+
 // The public key, in hex, of a private key in hex (its seed, in PKCS #8): what a receiver is given.
 function publicKey(seed) {
   const der = Buffer.concat([Buffer.from('302e020100300506032b657004220420', 'hex'), Buffer.from(seed, 'hex')]);
@@ -97,6 +102,31 @@ const vendors = {
   },
   standardwebhooks({ body, headers }, secret) {
     new (require('standardwebhooks').Webhook)(secret).verify(body.toString(), headers);
+  },
+  // RFC 9421 by a library that knows nothing of webhooks; the digest of RFC 9530 it leaves to its caller.
+  async httpsig({ method, url, body, headers }, secret) {
+    const { httpbis, createVerifier } = require('http-message-signatures');
+    const ed25519 = secret.startsWith('whsk_');
+    const bytes = Buffer.from(secret.slice(secret.indexOf('_') + 1), 'base64');
+    const key = ed25519 ? publicKeyObject(bytes.subarray(0, 32)) : bytes;
+    const alg = ed25519 ? 'ed25519' : 'hmac-sha256';
+    // How a receiver knows which of its keys it was: RFC 7638, and for shared keys what the page "Writing a dialect" says.
+    const jwk = ed25519 && key.export({ format: 'jwk' });
+    const own = ed25519 ? crypto.createHash('sha256').update(`{"crv":"Ed25519","kty":"OKP","x":"${jwk.x}"}`).digest('base64url')
+      : crypto.createHmac('sha256', bytes).update('keyid').digest().subarray(0, 16).toString('base64url');
+    const seen = [];
+    const verified = await httpbis.verifyMessage({
+      requiredFields: ['@method', '@target-uri', 'content-digest', 'content-type', 'webhook-id', 'webhook-timestamp'],
+      requiredParams: ['created', 'keyid', 'alg'], maxAge: 300, tolerance: 5,
+      keyLookup: async ({ keyid }) => {
+        seen.push(keyid);
+        return keyid === own ? { id: keyid, algs: [alg], verify: createVerifier(key, alg) } : null;
+      },
+    }, { method, url, headers });
+    must(verified === true);
+    const digest = `sha-256=:${crypto.createHash('sha256').update(body).digest('base64')}:`;
+    must(headers['content-digest'] === digest, 'digest');
+    return seen;
   },
   cloudevents({ body, headers }) {
     const { HTTP } = require('cloudevents');

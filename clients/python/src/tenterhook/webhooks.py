@@ -71,6 +71,8 @@ class WebhookVerifier:
         self._scheme = scheme or _dialects().get(dialect)
         if self._scheme is None:
             raise ValueError(f"there is no dialect {dialect!r}; there are {', '.join(dialect_names())}")
+        if self._scheme.get("refused"):
+            raise ValueError(f"the dialect {dialect} cannot be verified here: {self._scheme['refused']}")
         secrets = [secret] if isinstance(secret, str) else list(secret)
         if not secrets:
             raise ValueError("a verifier needs a secret")

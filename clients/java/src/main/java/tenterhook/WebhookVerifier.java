@@ -74,6 +74,8 @@ public final class WebhookVerifier {
         scheme = DIALECTS.path(dialect);
         if (scheme.isMissingNode())
             throw new IllegalArgumentException("there is no dialect " + dialect + "; there are " + String.join(", ", dialectNames()));
+        if (scheme.has("refused"))
+            throw new IllegalArgumentException("the dialect " + dialect + " cannot be verified here: " + scheme.get("refused").asText());
         if (secrets.isEmpty())
             throw new IllegalArgumentException("a verifier needs a secret");
         for (int i = 0; i < secrets.size(); i++)
