@@ -68,7 +68,7 @@ def test_another_tenant_sees_nothing(shared, tenant, receiver):
     made = tenant.post("/v1/events", event()).expect(202).json
     row = settled(tenant, 1)[0]
     stranger = shared.api.as_tenant("stranger")
-    shared.api.put("/v1/tenants/stranger", {"name": "S", "dialect": "standard"})
+    shared.api.put("/v1/tenants/stranger", {"name": "S", "dialect": "standard"}).expect(201)
     assert stranger.post("/v1/events", event()).expect(202).json["deliveries"] == 0
     problem(stranger.get(f"/v1/events/{made['id']}"), 404)
     problem(stranger.get(f"/v1/deliveries/{row['id']}"), 404)

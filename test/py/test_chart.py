@@ -53,7 +53,7 @@ def test_the_pod_may_nothing_that_it_does_not_need(values):
     assert container["securityContext"] == {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
     assert pod["automountServiceAccountToken"] is False and {"startupProbe", "readinessProbe", "livenessProbe"} <= set(container)
     # secrets are files of a Secret that exists, never values
-    assert all("value" in e and e["value"].startswith("/run/secrets/") for e in container["env"])
+    assert container["env"] and all("value" in e and e["value"].startswith("/run/secrets/") for e in container["env"])
     assert [v["secret"]["secretName"] for v in pod["volumes"] if "secret" in v] == ["tenterhook"]
     blocked = objects["NetworkPolicy"]["spec"]["egress"][1]["to"][0]["ipBlock"]["except"]
     assert "169.254.0.0/16" in blocked and "10.0.0.0/8" in blocked

@@ -233,7 +233,7 @@ def test_vectors(name):
     passed, failed = map(int, re.fullmatch(r"(\d+) passed, (\d+) failed", out.splitlines()[-1]).groups())
     cases = json.loads((ROOT / "dialects" / "vectors" / f"{name}.json").read_text())["wire"]
     assert passed == len(cases) and failed == 0
-    assert all(case["expected"]["request"] and case["fixed_by"] for case in cases)
+    assert cases and all(case["expected"]["request"] and case["fixed_by"] for case in cases)
 
 
 def test_every_change_fails_a_vector(tmp_path):
@@ -391,7 +391,9 @@ def test_a_delivery_that_cannot_be_written_any_more_ends_and_says_why(tmp_path):
 
 def test_the_example_with_a_template():
     folder = ROOT / "examples" / "dialects"
-    for file in folder.glob("*.yaml"):
+    files = list(folder.glob("*.yaml"))
+    assert files
+    for file in files:
         dialect("check", file)
         assert dialect("vectors", file.with_suffix(".json"), "--dialects", folder)[0].endswith("1 passed, 0 failed\n")
 

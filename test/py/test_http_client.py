@@ -72,7 +72,7 @@ def test_corpus_of_hostile_answers(deliver, net):
     retry_after = {c["raw_b64"]: first[i]["retry_after"] for i, c in cases.items() if "Retry-After '" in c["why"]}
     seconds = {base64.b64decode(k).split(b"Retry-After: ")[1].split(b"\r\n")[0]: v for k, v in retry_after.items()}
     assert seconds.get(b"120", 120) == 120 and seconds.get(b"0", 0) == 0
-    assert all(v == -1 for k, v in seconds.items() if not k.isdigit())
+    assert [v for k, v in seconds.items() if not k.isdigit()].count(-1) == sum(not k.isdigit() for k in seconds) > 0
 
 
 def test_one_byte_at_a_time_is_bounded_by_the_total_deadline(deliver, net):
@@ -290,7 +290,8 @@ def test_odd_answers_are_taken_and_end_their_connection(deliver, net, answer):
     for pool, target in enumerate(("/", "/pieces"), 1):
         result = deliver.ask(port, target=target, pool=pool, deadline=3000)
         assert (result["class"], result["status"], result["body"]) == ("ok", 200, b"OK"), result
-        assert all(b": " in line for line in result["head"].split(b"\r\n")[:-1]), result["head"]
+        lines = result["head"].split(b"\r\n")[:-1]
+        assert lines and all(b": " in line for line in lines), result["head"]
         assert not deliver.ask(port, target=target, pool=pool, deadline=3000)["reused"]
 
 

@@ -31,9 +31,10 @@ def config(blobs):
 
 
 def test_it_is_an_oci_layout_whose_digests_hold(blobs, config):
-    for name, data in blobs.items():
-        if name.startswith("blobs/sha256/"):
-            assert hashlib.sha256(data).hexdigest() == name.rsplit("/", 1)[1]
+    named = {name: data for name, data in blobs.items() if name.startswith("blobs/sha256/")}
+    assert len(named) >= 3  # a layer, its configuration, the manifest
+    for name, data in named.items():
+        assert hashlib.sha256(data).hexdigest() == name.rsplit("/", 1)[1]
     (entry,) = json.loads(blobs["index.json"])["manifests"]
     manifest = json.loads(blobs["blobs/" + entry["digest"].replace(":", "/")])
     (layer,) = manifest["layers"]
@@ -41,6 +42,7 @@ def test_it_is_an_oci_layout_whose_digests_hold(blobs, config):
     assert config["config"]["User"] == "65534:65534"
     assert config["config"]["Healthcheck"]["Test"] == ["CMD", "tenterhook", "doctor", "--ready"]
     sums = pathlib.Path(IMAGE).with_name("SHA256SUMS").read_text().splitlines()
+    assert sums
     for line in sums:
         digest, name = line.split()
         assert hashlib.sha256(pathlib.Path(IMAGE).with_name(name).read_bytes()).hexdigest() == digest

@@ -31,7 +31,9 @@ def installed(tmp_path_factory):
 def test_the_debian_packages_have_exactly_what_is_installed(installed):
     there = [str(path.relative_to(installed)) for path in installed.rglob("*") if path.is_symlink() or path.is_file()]
     taken = {path: [] for path in there}
-    for file in LISTS.glob("*.install"):
+    files = list(LISTS.glob("*.install"))
+    assert files
+    for file in files:
         for pattern in (line.split()[0] for line in file.read_text().splitlines()):
             found = [path for path in there if fnmatch.fnmatch(path, pattern) or fnmatch.fnmatch(path, pattern + "/*")]
             assert found, f"{file.name}: {pattern}: `make install` puts nothing there"

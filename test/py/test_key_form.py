@@ -29,6 +29,7 @@ def make(api, n, key=None):
 
 
 def check(api, made):
+    assert made
     for n, hook in enumerate(made):
         secret = api.get(f"/v1/webhooks/{hook['id']}/secret").expect(200).json["secrets"][0]["secret"]
         assert secret == hook["secret"]

@@ -435,6 +435,21 @@ def turns(api):
     return metrics(api)[0]["tenterhook_loop_turn_cpu_seconds_count"]
 
 
+def test_a_limit_for_one_host_is_there_without_a_setting(server, receiver):
+    """A receiver that does not keep up has to bear 100 requests of a tenant, however many endpoints lead to it."""
+    gate = Gate()
+    _, api = operator(server)
+    target = receiver(gate)
+    for number in range(130):
+        endpoint(api, url=f"{target.url()}?{number}", active=True).expect(201)
+    api.post("/v1/events", {"type": "a.b", "data": {}}).expect(202)
+    eventually(lambda: gate.now == 100, 20)
+    time.sleep(0.5)
+    assert gate.most == 100 and usage(api)["host_requests"] == {"used": 100, "allowed": 100}
+    gate.opened.set()
+    target.wait_for(130)
+
+
 @THREADS
 def test_many_names_that_lead_to_one_address_share_its_limit(server, receiver, threads):
     """What has no room waits: no attempt is counted, nobody else is held up, and nothing spins. Another tenant has a limit of its own."""

@@ -303,7 +303,7 @@ def test_languages_have_the_same_texts():
     english, german = texts("en"), texts("de")
     assert set(english["pages"]) == set(german["pages"])
     holes = lambda text: sorted(re.findall(r"\{\w+\}", text))
-    assert all(text and holes(text) == holes(german["pages"][name]) for name, text in english["pages"].items())
+    assert english["pages"] and english["shared"] and all(text and holes(text) == holes(german["pages"][name]) for name, text in english["pages"].items())
     assert set(english["shared"]) <= set(german["shared"]) and all(holes(text) == holes(german["shared"][text]) for text in german["shared"])
     code = "\n".join(path.read_text() for path in (ROOT / "ui").glob("*.js"))
     used = {text for call in re.findall(r"\bw\(((?:n === 1 \? )?'(?:[^'\\]|\\.)+'(?: : '(?:[^'\\]|\\.)+')?)", code) for text in re.findall(r"'((?:[^'\\]|\\.)+)'", call)}

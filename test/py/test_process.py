@@ -162,11 +162,12 @@ def test_secrets_are_not_in_the_files(server, receiver):
     running = server()
     made = register(running.api, receiver(), headers={"X-Token": "a-custom-header-secret"})
     running.stop()
-    for path in running.data.rglob("*"):
-        if path.is_file():
-            content = path.read_bytes()
-            for secret in (made["secret"], made["secret"][6:], running.admin_key, "a-custom-header-secret"):
-                assert secret.encode() not in content, path
+    found = [path for path in running.data.rglob("*") if path.is_file()]
+    assert "tenterhook.db" in {path.name for path in found}
+    for path in found:
+        content = path.read_bytes()
+        for secret in (made["secret"], made["secret"][6:], running.admin_key, "a-custom-header-secret"):
+            assert secret.encode() not in content, path
     assert running.admin_key not in running.text() and made["secret"] not in running.text()
 
 

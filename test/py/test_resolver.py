@@ -113,7 +113,7 @@ def test_no_search_domain(names, monkeypatch):
     names.records["target.evil.example"] = {"A": ["192.0.2.66"]}
     with running(servers=names.address) as program:
         assert program.look_up("target")["code"] == codes()["TH_NOT_FOUND"]
-    assert all(name == "target" for name, _ in names.queries)
+    assert names.queries and all(name == "target" for name, _ in names.queries)
 
 
 def test_hosts_file(names):

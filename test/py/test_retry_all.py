@@ -37,15 +37,18 @@ def test_after_an_outage_all_goes_out(tenant, receiver):
 
 
 def waiting(at, count, **more):
-    """A server with an endpoint at which so many deliveries have failed once and wait for tomorrow."""
+    """A server with an endpoint at which so many deliveries have failed once and wait for tomorrow. Its schedule is as long as that: what waits
+    for longer than the schedule says is due at the next start (a clock that was set back), and would go out by itself."""
     target = more.pop("target")
-    made = register(at.api, target, active=False, **more)
+    made = register(at.api, target, active=False, retry={"delays": [100000]}, **more)
     publish(at.api, count)
     at.stop()
     with sqlite3.connect(at.data / "tenterhook.db") as db:
         db.execute("update queue set attempts = 1, tries = 1, due = due + 86400000")
     at.start()
     at.api.patch(f"/v1/webhooks/{made['id']}", {"active": True}).expect(200)
+    time.sleep(1)
+    assert not target.requests, "they wait"
     return made
 
 

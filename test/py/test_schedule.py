@@ -74,7 +74,7 @@ def test_a_schedule_that_is_not_allowed_says_where(tenant, sink, retry, pointer,
 
 
 def test_a_dialect_that_fixes_its_schedule_says_so(shared, sink):
-    shared.api.put("/v1/tenants/fixed", {"dialect": "stripe"})
+    shared.api.put("/v1/tenants/fixed", {"dialect": "stripe"}).expect(201)
     api = shared.api.as_tenant("fixed")
     assert "contract" in problem(api.post("/v1/webhooks", {"url": sink.url(), "events": ["charge.succeeded"], "retry": {"delays": [5]}},
                                           headers={"Tenterhook-Form": "native"}), 422)["errors"][-1]["detail"]

@@ -218,12 +218,16 @@ def test_the_page_names_every_option():
     assert len(found) > 40
     for env, _, key in found:
         assert f"`{env or key}`" in page, env or key
-    for key, default in re.findall(r"\(default (\S+)\)\n\s+environment (\S+),", shown):
+    defaults = re.findall(r"\(default (\S+)\)\n\s+environment (\S+),", shown)
+    assert defaults
+    for key, default in defaults:
         assert key in page, (key, default)
 
 
 def test_the_page_names_metrics_that_exist(server):
     page = (PACKAGING.parents[1] / "docs" / "operating.md").read_text()
     shown = server().api.get("/metrics").expect(200).body.decode()
-    for name in re.findall(r"`(tenterhook_[a-z_]+)`", page):
+    names = re.findall(r"`(tenterhook_[a-z_]+)`", page)
+    assert len(names) > 10
+    for name in names:
         assert f"# TYPE {name} " in shown, name

@@ -170,13 +170,14 @@ def texts(value):
 
 
 def check_slack(body):
-    assert texts(body["text"]) and all(b["type"] == "section" and texts(b["text"]["text"]) and b["text"]["type"] in ("mrkdwn", "plain_text")
+    assert texts(body["text"]) and body["blocks"] and all(b["type"] == "section" and texts(b["text"]["text"]) and b["text"]["type"] in ("mrkdwn", "plain_text")
                                        and len(b["text"]["text"]) <= 3000 for b in body["blocks"])
 
 
 def check_discord(body):
     assert texts(body["content"]) and len(body["content"]) <= 2000 and len(body["embeds"]) <= 10
-    assert all(texts(f["name"]) and texts(f["value"]) for e in body["embeds"] for f in e["fields"])
+    fields = [f for e in body["embeds"] for f in e["fields"]]
+    assert fields and all(texts(f["name"]) and texts(f["value"]) for f in fields)
 
 
 def check_teams(body):
@@ -185,7 +186,8 @@ def check_teams(body):
     card = attachment["content"]
     assert attachment["contentType"] == "application/vnd.microsoft.card.adaptive" and card["type"] == "AdaptiveCard" and card["version"]
     assert {item["type"] for item in card["body"]} <= {"TextBlock", "FactSet"}
-    assert all(texts(item["text"]) for item in card["body"] if item["type"] == "TextBlock")
+    blocks = [item for item in card["body"] if item["type"] == "TextBlock"]
+    assert blocks and all(texts(item["text"]) for item in blocks)
 
 
 def check_pagerduty(body):

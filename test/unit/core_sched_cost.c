@@ -32,7 +32,7 @@ static double ns_of_a_delivery(struct th_sched *s, uint32_t n, uint32_t eps, uin
     while (done < n) {
         for (uint32_t i = 0; i < batch && no <= n; i++, no++) {
             struct th_queue_row r = row(no, 1 + no * 7919 % eps, TH_LANE_FRESH);
-            (void)th_sched_insert(s, &r, at_us(now), at_us(now));
+            assert_int_equal(th_sched_insert(s, &r, at_us(now), at_us(now)), TH_INSERTED);
         }
         now += 50;
         while (th_sched_pick(s, at_us(now), &out)) {

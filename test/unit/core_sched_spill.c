@@ -120,6 +120,7 @@ static void wait_for_later(int64_t spacing_s, int64_t latest)
     int64_t now = 0, late = 0;
     uint32_t ended = 0;
     struct th_queue_row out;
+    enum th_insert said;
 
     put(s, endpoint(1, 1), 0);
     for (uint64_t no = 1; no <= 500; no++) { /* failed before; due in an hour and on */
@@ -127,7 +128,8 @@ static void wait_for_later(int64_t spacing_s, int64_t latest)
         m.row[no].tries = 2;
         m.due[no] = 3600 * S + (int64_t)no * spacing_s * S;
         m.state[no] = 1;
-        (void)th_sched_insert(s, &m.row[no], at_us(m.due[no]), at_us(now));
+        said = th_sched_insert(s, &m.row[no], at_us(m.due[no]), at_us(now));
+        assert_true(said == TH_INSERTED || said == TH_SPILLED);
         world_check(s);
     }
     now = 60 * S;
@@ -180,7 +182,8 @@ static void full_queues_of_others_do_not_keep_one_out(void **state)
         for (uint64_t i = 0; i < 100; i++) {
             struct th_queue_row r = row(ep * 1000 + i, ep, TH_LANE_FRESH);
             r.tries = ep % 2; /* due, or waiting for tomorrow */
-            (void)th_sched_insert(s, &r, at_us(r.tries ? 86400 * S : 0), at_us(0));
+            enum th_insert said = th_sched_insert(s, &r, at_us(r.tries ? 86400 * S : 0), at_us(0));
+            assert_true(said == TH_INSERTED || said == TH_SPILLED);
         }
     }
     world_check(s);

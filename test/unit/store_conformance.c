@@ -1822,10 +1822,10 @@ static void what_a_tenant_has_is_counted(void **state)
         assert_int_equal(usage_of(f, 2).bytes, 0);
         assert_int_equal(usage_of(f, 2).unfinished, 0);
     }
-    fx_settle_run(f, d[0], 0, TH_DS_QUEUED);
-    fx_settle_run(f, d[0], 1, TH_DS_DELIVERED);
-    fx_settle_run(f, d[0] + 1, 0, TH_DS_EXHAUSTED);
-    fx_settle_run(f, d[1], 0, TH_DS_DELIVERED);
+    assert_true(fx_settle_run(f, d[0], 0, TH_DS_QUEUED));
+    assert_true(fx_settle_run(f, d[0], 1, TH_DS_DELIVERED));
+    assert_true(fx_settle_run(f, d[0] + 1, 0, TH_DS_EXHAUSTED));
+    assert_true(fx_settle_run(f, d[1], 0, TH_DS_DELIVERED));
     for (int reopened = 0; reopened < 2; reopened++, again(f)) {
         assert_int_equal(usage_of(f, 1).bytes, 2 * event + 4 * answer);
         assert_int_equal(usage_of(f, 1).unfinished, 1);

@@ -236,7 +236,7 @@ static void deliveries_keep_marks_and_order(void **state)
     assert_marked(f, d, TH_MARK_FILTER_ERROR | TH_MARK_SKIPPED | 8, 0);
     assert_true(move(f, d + 2, TH_MOVE_RETRY, 0, &row)); /* of one that waits */
     assert_marked(f, d + 2, TH_MARKS, 9);
-    fx_settle_run(f, d + 1, 0, TH_DS_DELIVERED); /* too late: it says nothing of the delivery */
+    assert_false(fx_settle_run(f, d + 1, 0, TH_DS_DELIVERED)); /* too late: it says nothing of the delivery */
     assert_marked(f, d + 1, TH_MARK_SKIPPED | 16, TH_ORDER_MAX);
 }
 
@@ -289,22 +289,22 @@ static void a_round_begins_with_its_first_attempt(void **state)
     fx_tenant(f, 1, "t");
     fx_publish(f, 1, T0, &ep, 1, &d);
     assert_int_equal(queued(f, d).round, 0);
-    fx_settle_run(f, d, 0, TH_DS_QUEUED); /* at T0, the next at T0 + 1000 and so on */
+    assert_true(fx_settle_run(f, d, 0, TH_DS_QUEUED)); /* at T0, the next at T0 + 1000 and so on */
     assert_int_equal(queued(f, d).round, T0);
     assert_int_equal(queued(f, d).tries, 1);
-    fx_settle_run(f, d, 1, TH_DS_QUEUED);
+    assert_true(fx_settle_run(f, d, 1, TH_DS_QUEUED));
     reopen(f);
     assert_int_equal(queued(f, d).round, T0);
     assert_int_equal(queued(f, d).tries, 2);
     assert_true(move(f, d, TH_MOVE_HURRY, 0, &row)); /* from the start of its schedule */
     assert_int_equal(row.round, 0);
     assert_int_equal(queued(f, d).round, 0);
-    fx_settle_run(f, d, 2, TH_DS_QUEUED);
+    assert_true(fx_settle_run(f, d, 2, TH_DS_QUEUED));
     assert_int_equal(queued(f, d).round, T0 + 2000);
-    fx_settle_run(f, d, 3, TH_DS_EXHAUSTED);
+    assert_true(fx_settle_run(f, d, 3, TH_DS_EXHAUSTED));
     assert_true(move(f, d, TH_MOVE_RETRY, 0, &row));
     assert_int_equal(queued(f, d).round, 0);
-    fx_settle_run(f, d, 4, TH_DS_QUEUED);
+    assert_true(fx_settle_run(f, d, 4, TH_DS_QUEUED));
     assert_int_equal(queued(f, d).round, T0 + 4000);
     s = fx_settle(
         d, 5, TH_DS_QUEUED); /* a retry was asked for meanwhile: the next attempt is the first of its round */

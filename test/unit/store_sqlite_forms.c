@@ -41,7 +41,7 @@ static struct world make_world(const char *back)
         fx_publish(w.before, 1, T0 + i, &ep, 1, &d);
         w.first = i ? w.first : d;
         if (i % 4 < 2)
-            fx_settle_run(w.before, d, 0, i % 4 ? TH_DS_QUEUED : TH_DS_DELIVERED);
+            assert_true(fx_settle_run(w.before, d, 0, i % 4 ? TH_DS_QUEUED : TH_DS_DELIVERED));
     }
     fx_close(w.before);
     run_sql(w.before, back);
@@ -155,7 +155,7 @@ static void rows_of_before_say_what_they_said(void **state)
     e.time.ms = 0;
     assert_int_equal(fx_run(f, &a.op), TH_OK);
     d = e.first_delivery;
-    fx_settle_run(f, d, 0, TH_DS_QUEUED);
+    assert_true(fx_settle_run(f, d, 0, TH_DS_QUEUED));
     fx_close(f);
     run_sql(f, FX_BEFORE_ROOM);
     fx_open(f);
@@ -164,7 +164,7 @@ static void rows_of_before_say_what_they_said(void **state)
     fx_state(f, 1, d, &shown);
     assert_int_equal(shown.event.time.ms, 0);
     assert_int_equal(shown.event.more.deliver_at, 0);
-    fx_settle_run(f, d, 1, TH_DS_QUEUED); /* from now on its round is known */
+    assert_true(fx_settle_run(f, d, 1, TH_DS_QUEUED)); /* from now on its round is known */
     assert_int_equal(fx_walk(f, 0, 0, &row, 1, NULL), 1);
     assert_int_equal(row.round, T0 + 1000);
     fx_free(f);

@@ -130,7 +130,7 @@ static bool cut_while_brought_up(unsigned writes)
     fx_tenant(f, 1, "t");
     fx_publish(f, 1, T0, &ep, 1, &done);
     fx_publish(f, 1, T0, &ep, 1, &waits);
-    fx_settle_run(f, done, 0, TH_DS_DELIVERED);
+    assert_true(fx_settle_run(f, done, 0, TH_DS_DELIVERED));
     fx_close(f);
     snprintf(path, sizeof path, "%s/tenterhook.db", f->dir);
     assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);

@@ -105,7 +105,9 @@ class Sealed:
                 conf["headers_sealed"] = base64.b64encode(
                     again(OLD.pack(tenants[no], no, 0), base64.b64decode(conf["headers_sealed"]))).decode()
                 self.base.execute(f"UPDATE {table} SET conf=? WHERE {number}=? AND rev=?", (json.dumps(conf), no, rev))
-        for place, aad, key, sealed in self.answers():
+        kept = self.answers()
+        assert kept
+        for place, aad, key, sealed in kept:
             assert sealed[0] == 2
             self.put_answer(place, closed(old, aad, opened(new, aad + key, sealed[1:])))
         self.base.execute("UPDATE meta SET v=? WHERE k='key_proof'", (again(OLD.pack(0, 0, 0), self.meta("key_proof")),))
