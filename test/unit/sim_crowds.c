@@ -4,6 +4,7 @@
 
 struct waits {
     int64_t published_us, worst_us;
+    uint64_t first; /* attempts */
 };
 
 static void on_healthy(struct sim *s, struct sim_request *r)
@@ -39,7 +40,7 @@ static void crowd(bool known, uint32_t slots)
 {
     struct sim *s = sim_open(
         &(struct sim_options){.forget_texts = true, .forget_requests = true, .max_in_flight = slots});
-    struct waits w = {0, 0};
+    struct waits w = {0, 0, 0};
 
     make_silent(s, 1000);
     (void)sim_endpoint(
@@ -65,6 +66,45 @@ static void test_silent_endpoints_hold_up_nobody(void **state)
     (void)state;
     crowd(true, 512);
     crowd(false, 0);
+}
+
+static void on_refusing(struct sim *s, struct sim_request *r)
+{
+    struct waits *w = s->user;
+
+    if (r->attempt != 1 || strcmp(r->host->name, "refusing.example.com") != 0)
+        return;
+    w->first++;
+    if (r->at_us - w->published_us > w->worst_us)
+        w->worst_us = r->at_us - w->published_us;
+}
+
+/* Where slots are scarce, an endpoint that answers with a failure each time is not put with those that are silent. */
+static void test_an_endpoint_that_refuses_is_not_a_silent_one(void **state)
+{
+    struct sim *s =
+        sim_open(&(struct sim_options){.forget_texts = true, .forget_requests = true, .max_in_flight = 512});
+    struct waits w = {0, 0, 0};
+
+    (void)state;
+    make_silent(s, 1000);
+    (void)sim_endpoint(
+        s, &(struct sim_spec){.tenant = "default", .url = "https://refusing.example.com/", .events = "calm"});
+    sim_always(s, "refusing.example.com", "500+20ms");
+    s->user = &w;
+    s->on_request = on_refusing;
+    for (unsigned i = 0; i < 200; i++) {
+        if (i > 20 && i % 20 == 0)
+            assert_int_equal(sim_publish(s, &(struct sim_event){.type = "storm"}), TH_PUB_ACCEPTED);
+        w.published_us = s->now_us;
+        assert_int_equal(sim_publish(s, &(struct sim_event){.type = "calm"}), TH_PUB_ACCEPTED);
+        sim_run_for(s, SIM_S / 2);
+        assert_int_equal(w.first, i + 1);
+    }
+    print_message("worst wait of the refusing endpoint: %.3f s\n", (double)w.worst_us / 1e6);
+    assert_true(w.worst_us < SIM_S / 5);
+    s->on_request = NULL;
+    sim_close(s);
 }
 
 static int64_t wait_of(struct sim *s, const char *host, const char *type)
@@ -285,6 +325,7 @@ static void test_bounds_of_three_engines(void **state)
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_silent_endpoints_hold_up_nobody),
+    cmocka_unit_test(test_an_endpoint_that_refuses_is_not_a_silent_one),
     cmocka_unit_test(test_newcomers_among_silent_endpoints),
     cmocka_unit_test(test_large_events_in_flight_are_bounded),
     cmocka_unit_test(test_unrecorded_outcomes_are_bounded),
