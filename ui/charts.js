@@ -120,7 +120,7 @@ const useStats = (name, tenant, endpoint) => {
   return page;
 };
 
-const leads = (tenant, endpoint) => (b) => go(to('deliveries', { tenant: tenant || 'default', endpoint, since: new Date(b.t).toISOString(), until: new Date(b.t + b.width).toISOString() }));
+const leads = (tenant, endpoint) => (b) => go(to('deliveries', { tenant: tenant || null, endpoint, since: new Date(b.t).toISOString(), until: new Date(b.t + b.width).toISOString() }));
 const Partial = ({ at }) => at ? html`<p class="hint">Counted from ${when(new Date(at))} on: the server is still summing up what was before.</p>` : null;
 const percent = (part, all) => `${((part / all) * 100).toFixed(part && part !== all ? 1 : 0)} %`;
 

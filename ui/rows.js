@@ -2,7 +2,7 @@
  *
  * At most MOST rows stand in the page; those that leave at the top are offered again. New rows come in on top only while the
  * reader is at the top; else they wait behind a button, so that no row jumps under the pointer. */
-import { dayName, html, ms, num, sameDay, timeOfId, useCallback, useEffect, useRef, useState, w } from './base.js';
+import { dayName, html, ms, num, plain, sameDay, timeOfId, useCallback, useEffect, useRef, useState, w } from './base.js';
 import { call, query, serverNow, useLoad } from './api.js';
 import { useStream } from './live.js';
 import { Answer, Bones, Countdown, Failed, Id, Sentinel, Status, Thread, Time, Url } from './parts.js';
@@ -40,10 +40,10 @@ export const EndpointCell = ({ id, tenant }) => {
 const Next = ({ d }) => (d.status === 'retrying' || d.status === 'scheduled') && d.next_attempt_at ? html`<span class="sub">${w('next in')} <${Countdown} at=${d.next_attempt_at} bare=${true} /></span>`
   : d.status === 'failed' && d.reason ? html`<span class="sub">${d.reason === 'exhausted' ? w('used up its schedule') : w('refused for good')}</span>` : null;
 
-const Row = ({ d, tenant, isNew, withEndpoint }) => {
-  const href = to('deliveries/' + encodeURIComponent(d.id), { tenant });
+const Row = ({ d, tenant: chosen, isNew, withEndpoint }) => {
+  const tenant = d.tenant ?? chosen, href = to('deliveries/' + encodeURIComponent(d.id), { tenant });
   return html`<tr data-href=${href} class=${isNew ? 'new' : null}><td><${Status} is=${d.status} /></td>
-    <td><a class="type" href=${href}>${d.event_type}</a>${d.test && html`<span class="sub">${w('test')}</span>`}<${Next} d=${d} /><span class="sub only-s"><${Answer} attempt=${d.last_attempt} /></span></td>
+    <td><a class="type" href=${href}>${d.event_type}</a>${d.test && html`<span class="sub">${w('test')}</span>`}${d.tenant && html`<span class="sub">${plain(d.tenant)}</span>`}<${Next} d=${d} /><span class="sub only-s"><${Answer} attempt=${d.last_attempt} /></span></td>
     <td class="c-l"><${Id} id=${d.id} wide=${true} /></td>
     ${withEndpoint && html`<td class="c-s cut"><${EndpointCell} id=${d.endpoint} tenant=${tenant} /></td>`}
     <td class="c-m"><${Thread} d=${d} /></td><td class="c-s"><${Answer} attempt=${d.last_attempt} /></td>
@@ -56,11 +56,12 @@ const outcomeFits = (wanted, got) => !wanted || wanted.split(',').includes(got);
 const codeFits = (wanted, got) => !wanted || (got && wanted.split(',').some((w) => (/^\dxx$/i.test(w) ? w[0] === String(got)[0] : w === String(got))));
 
 /** A delivery out of a message of the stream. */
-const fromAttempt = (a) => ({ id: a.delivery, event: a.event, event_type: a.event_type, endpoint: a.endpoint, status: a.delivery_status, attempt_count: a.number, test: a.test,
+const fromAttempt = (a) => ({ id: a.delivery, event: a.event, tenant: a.tenant, event_type: a.event_type, endpoint: a.endpoint, status: a.delivery_status, attempt_count: a.number, test: a.test,
   created_at: (timeOfId(a.event) ?? timeOfId(a.delivery) ?? new Date(a.time)).toISOString(), next_attempt_at: a.next_attempt_at,
   last_attempt: { number: a.number, time: a.time, outcome: a.outcome, status: a.status, duration_ms: a.duration_ms } });
 
-/** Rows of GET /v1/deliveries with these filters, and what the stream adds. `since` and `until` stand in the query as times.
+/** Rows of GET /v1/deliveries with these filters, and what the stream adds. `since` and `until` stand in the query as times; with
+ * `all_tenants` each row has its tenant.
  * @param {Record<string, string>} filters @param {string} tenant @param {number} limit 0: page after page */
 export function useDeliveries(filters, tenant, limit = 0) {
   const key = tenant + JSON.stringify(filters);
@@ -82,7 +83,7 @@ export function useDeliveries(filters, tenant, limit = 0) {
       setExtra((x) => (x.key === key ? { key, rows: [...x.rows, ...answer.data.data], next: answer.next, busy: false, error: null } : x));
     } catch (error) { setExtra((x) => ({ ...x, busy: false, error })); }
   }, [next, mine.busy, first.busy, key]);
-  const stream = filters.until ? null : '/v1/attempts/stream' + query({ endpoint: filters.endpoint, event: filters.event, event_type: filters.event_type, include_tests: filters.include_tests });
+  const stream = filters.until ? null : '/v1/attempts/stream' + query({ endpoint: filters.endpoint, event: filters.event, event_type: filters.event_type, include_tests: filters.include_tests, all_tenants: filters.all_tenants });
   const live = useStream(stream, tenant, (m) => {
     if (m.event === 'again') { first.reload(); return; }
     const a = m.data;

@@ -300,6 +300,8 @@ void th_api_delivery_attempt(struct th_jw *w, struct th_api_req *r, const struct
     write_delivery_id(r, w, &view->event, view->delivery);
     th_jw_key(w, TH_LIT("event"));
     write_event_id(r, w, &view->event);
+    if (r->all_tenants)
+        th_api_member_str(w, "tenant", th_api_request_tenant_id(r));
     th_api_member_str(w, "event_type", view->event.type);
     th_jw_key(w, TH_LIT("endpoint"));
     write_endpoint_id(r, w, view->endpoint, &view->past);
@@ -365,6 +367,8 @@ void th_api_delivery_row(struct th_jw *w, struct th_api_list *l, unsigned i, boo
     write_delivery_id(l->r, w, &row->event, row->no);
     th_jw_key(w, TH_LIT("event"));
     write_event_id(l->r, w, &row->event);
+    if (l->r->all_tenants)
+        th_api_member_str(w, "tenant", th_api_request_tenant_id(l->r));
     th_api_member_str(w, "event_type", row->event.type);
     th_jw_key(w, TH_LIT("endpoint"));
     write_endpoint_id(l->r, w, row->endpoint, &row->past);

@@ -15,11 +15,39 @@
 #include "net/tls_common.h"
 #include "port/transport.h"
 
+/* LIMIT: with more endpoints, a filter by what waits needs a tenant, because each endpoint is looked at. */
+#define HELD_LOOK_AT 200000
+
 static int by_number(const void *a, const void *b)
 {
     const uint64_t *x = a, *y = b;
 
     return *x < *y ? -1 : *x > *y;
+}
+
+static bool is_held(const struct th_endpoint *ep)
+{
+    return !ep->spec.active || ep->disabled_at.ms || ep->no_consent;
+}
+
+/* The same of all tenants, in the order of their numbers. */
+static bool held_anywhere(struct th_api_req *r, const uint64_t **out, uint32_t *count)
+{
+    uint64_t last = th_engine_last_endpoint(r->api->engine), *v;
+    uint32_t n = 0;
+
+    for (uint64_t no = 1; no <= last; no++) {
+        const struct th_endpoint *ep = th_engine_endpoint_no(r->api->engine, no);
+        n += ep && is_held(ep);
+    }
+    *count = 0;
+    *out = v = th_arena_get(&r->mem, (n + 1) * sizeof *v);
+    for (uint64_t no = 1; v && no <= last && *count < n; no++) {
+        const struct th_endpoint *ep = th_engine_endpoint_no(r->api->engine, no);
+        if (ep && is_held(ep))
+            v[(*count)++] = no;
+    }
+    return v != NULL;
 }
 
 /* Endpoints of the tenant whose deliveries wait. False: no memory. */
@@ -33,7 +61,7 @@ static bool held_endpoints(struct th_api_req *r, const uint64_t **out, uint32_t 
     if (!v)
         return false;
     for (unsigned i = 0; i < t->endpoint_count; i++)
-        if (!t->endpoints[i]->spec.active || t->endpoints[i]->disabled_at.ms || t->endpoints[i]->no_consent)
+        if (is_held(t->endpoints[i]))
             v[(*count)++] = t->endpoints[i]->no;
     qsort(v, *count, sizeof *v, by_number);
     return true;
@@ -78,7 +106,13 @@ static enum th_api_filter filter_status(struct th_api_req *r, struct th_page *p)
     if (!p->waiting)
         return TH_API_FILTER_OK;
     p->now = th_engine_now(r->api->engine).wall.ms;
-    if (!held_endpoints(r, &p->endpoints, &p->endpoint_count)) {
+    if (p->any && th_engine_last_endpoint(r->api->engine) > HELD_LOOK_AT) {
+        th_api_fault_param(r, "status",
+                           "can be scheduled, pending, retrying or held only of one tenant here, because of the "
+                           "number of endpoints; name the tenant in the header Tenterhook-Tenant");
+        return th_api_query_fail(r), TH_API_FILTER_ANSWERED;
+    }
+    if (!(p->any ? held_anywhere : held_endpoints)(r, &p->endpoints, &p->endpoint_count)) {
         th_api_fail_nomem(r);
         return TH_API_FILTER_ANSWERED;
     }
@@ -173,6 +207,31 @@ enum th_api_filter th_api_filter_events(struct th_api_req *r, struct th_page *p)
                                                                       : TH_API_FILTER_ANSWERED;
 }
 
+bool th_api_filter_tenants(struct th_api_req *r, struct th_page *p)
+{
+    struct th_span text;
+
+    if (!th_api_query_flag(r, "all_tenants", &r->all_tenants))
+        return false;
+    if (!r->all_tenants)
+        return true;
+    if (!r->operator_key) {
+        th_api_fail(r, 403, "query parameter all_tenants: needs the operator's key");
+        return false;
+    }
+    if (!r->unnamed) {
+        th_api_fault_param(r, "all_tenants", "goes without the header Tenterhook-Tenant, which names one tenant");
+        return th_api_query_fail(r);
+    }
+    r->native = true; /* the rows may have as many dialects as there are tenants */
+    r->shaped = false;
+    if (!th_api_query_param(r, "endpoint", &text) && !th_api_query_param(r, "event", &text)) {
+        p->any = true;
+        p->tenant = 0;
+    }
+    return true;
+}
+
 bool th_api_filter_direction(struct th_api_req *r, const struct th_page *p)
 {
     if (!p->ascending || !p->before)
@@ -186,7 +245,7 @@ enum th_api_filter th_api_filter_deliveries(struct th_api_req *r, struct th_page
     struct th_span text;
 
     *p = (struct th_page){.tenant = r->tenant->no, .max_bytes = TH_API_PAGE_BYTES};
-    if (!th_api_query_paging(r, &p->limit, &p->before) ||
+    if (!th_api_filter_tenants(r, p) || !th_api_query_paging(r, &p->limit, &p->before) ||
         !th_api_query_since_until(r, &p->since, &p->until) || !th_api_query_tests(r, p))
         return TH_API_FILTER_ANSWERED;
     if (!th_api_query_type(r, &p->type))

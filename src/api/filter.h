@@ -11,6 +11,9 @@ enum th_api_filter th_api_filter_deliveries(struct th_api_req *r, struct th_page
 enum th_api_filter th_api_filter_attempts(struct th_api_req *r, struct th_page *p);
 /** Fills in the filters that lists and streams of events have in common; never EMPTY. */
 enum th_api_filter th_api_filter_events(struct th_api_req *r, struct th_page *p);
+/** Reads `all_tenants`, with which the page asks for rows of all tenants, or of the one whose `endpoint` or `event` is named; r->all_tenants
+ * is set then. False: answered (400, 403). */
+TH_MUST_USE bool th_api_filter_tenants(struct th_api_req *r, struct th_page *p);
 /** True when `after` and `cursor` are not both given. Answers 400 itself. */
 TH_MUST_USE bool th_api_filter_direction(struct th_api_req *r, const struct th_page *p);
 /** Puts outcome and status_code into the page's filters. Answers 400 itself. */

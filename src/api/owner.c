@@ -198,6 +198,14 @@ struct th_span th_api_owner_now(struct th_api_req *r)
     return TH_LIT("default");
 }
 
+static void act_for(struct th_api_req *r, struct th_tenant *t)
+{
+    r->tenant = t;
+    r->dialect = t->dialect;
+    memcpy(r->tenant_id, t->id.p, t->id.n);
+    r->tenant_id_len = t->id.n;
+}
+
 bool th_api_owner_bind(struct th_api_req *r, struct th_span id)
 {
     struct th_tenant *t = th_id_ok(id) ? th_engine_tenant(r->api->engine, id) : NULL;
@@ -206,9 +214,28 @@ bool th_api_owner_bind(struct th_api_req *r, struct th_span id)
         th_api_fail(r, 404, "there is no tenant \"%.*s\"", (int)(id.n < 128 ? id.n : 128), id.p);
         return false;
     }
-    r->tenant = t;
-    r->dialect = t->dialect;
-    memcpy(r->tenant_id, t->id.p, t->id.n);
-    r->tenant_id_len = t->id.n;
+    act_for(r, t);
     return true;
+}
+
+bool th_api_owner_row(struct th_api_req *r, uint64_t tenant, struct th_api_owner_home *home)
+{
+    struct th_tenant *t = th_engine_tenant_no(r->api->engine, tenant);
+
+    if (!t || t->deleting)
+        return false;
+    home->tenant = r->tenant;
+    home->dialect = r->dialect;
+    home->id_len = r->tenant_id_len;
+    memcpy(home->id, r->tenant_id, sizeof home->id);
+    act_for(r, t);
+    return true;
+}
+
+void th_api_owner_back(struct th_api_req *r, const struct th_api_owner_home *home)
+{
+    r->tenant = home->tenant;
+    r->dialect = home->dialect;
+    r->tenant_id_len = home->id_len;
+    memcpy(r->tenant_id, home->id, sizeof home->id);
 }

@@ -15,4 +15,17 @@ void th_api_owner_find(struct th_api_req *r, void (*found)(struct th_api_req *r)
  * or answers. Of a publisher's own id that several tenants have, the first one's. */
 void th_api_owner_search(struct th_api_req *r, struct th_span id, bool delivery,
                          void (*done)(struct th_api_req *r, struct th_tenant *t));
+
+/** The tenant for which a request acts, while it writes a row of another one. */
+struct th_api_owner_home {
+    struct th_tenant *tenant;
+    const struct th_dialect *dialect;
+    size_t id_len;
+    char id[128];
+};
+
+/** In a list of all tenants: the request acts for the tenant of a row until th_api_owner_back. False: there is no such tenant any
+ * more, and nothing has changed. */
+TH_MUST_USE bool th_api_owner_row(struct th_api_req *r, uint64_t tenant, struct th_api_owner_home *home);
+void th_api_owner_back(struct th_api_req *r, const struct th_api_owner_home *home);
 #endif

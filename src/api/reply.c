@@ -69,7 +69,7 @@ static void add_fields(struct th_api_req *r, struct th_span content_type)
         th_buf_str(fields, "Cache-Control: no-store\r\n");
     if (r->repeated)
         th_buf_str(fields, "Idempotency-Replayed: true\r\n");
-    if (r->unnamed &&
+    if (r->unnamed && !r->all_tenants &&
         r->tenant_id_len) { /* the tenant whose object the id named, for the client's next requests */
         th_buf_str(fields, "Tenterhook-Tenant: ");
         th_buf_span(fields, th_api_request_tenant_id(r));

@@ -74,6 +74,7 @@ struct th_api_req { /* all zeros, but for the first members, when the request be
     bool native; /* the client wants the native form of all dialects */
     bool operator_key; /* an operator's key, whatever its role; else a tenant's key */
     bool unnamed;      /* the operator's key without the name of a tenant */
+    bool all_tenants;  /* filter.c: the list has rows of all tenants, each with its tenant's id */
     bool judging;      /* the body is not here yet */
     bool wrong_key;    /* the key was looked for and not found */
     bool too_many_wrong;

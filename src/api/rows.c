@@ -13,6 +13,7 @@
  * does not look whole. */
 #include "api/rows.h"
 #include "api/fail.h"
+#include "api/owner.h"
 #include "api/read.h"
 #include "api/reply.h"
 #include "api/request.h"
@@ -53,6 +54,28 @@ static bool is_full(const struct th_api_req *r)
     return r->rows_bytes + r->api->out.n >= TH_API_PAGE_BYTES;
 }
 
+static uint64_t tenant_of(const struct th_page *p, unsigned i)
+{
+    return p->kind == TH_PAGE_EVENTS       ? p->rows.events[i].tenant
+           : p->kind == TH_PAGE_DELIVERIES ? p->rows.deliveries[i].event.tenant
+                                           : p->rows.attempts[i].event.tenant;
+}
+
+/* Rows of a tenant that has been deleted are left out of a list of all. */
+static void write_row(struct th_api_req *r, const struct th_page *p, unsigned i)
+{
+    struct th_api_owner_home home;
+
+    if (!r->all_tenants) {
+        r->rows_form->row(&r->rows_w, r, p, i);
+        return;
+    }
+    if (!th_api_owner_row(r, tenant_of(p, i), &home))
+        return;
+    r->rows_form->row(&r->rows_w, r, p, i);
+    th_api_owner_back(r, &home);
+}
+
 /* As far as there is room: then the page ends with the last row that is written. */
 static void write_rows(struct th_api_req *r, struct th_page *p)
 {
@@ -61,7 +84,7 @@ static void write_rows(struct th_api_req *r, struct th_page *p)
             p->next = p->reached = number_of(p, i - 1);
             break;
         }
-        r->rows_form->row(&r->rows_w, r, p, i);
+        write_row(r, p, i);
     }
 }
 

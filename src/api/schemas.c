@@ -39,6 +39,7 @@
 #define STRINGS(value) "{\"type\":\"object\",\"additionalProperties\":" value "}"
 #define STRINGS_NULL(value) "{\"type\":[\"object\",\"null\"],\"additionalProperties\":" value "}"
 
+#define OF_TENANT "{\"type\":\"string\",\"description\":\"its tenant, in lists with all_tenants; otherwise absent\"}"
 #define TEST_MARK ",\"test\":{\"type\":\"boolean\",\"description\":\"true: it is a test; otherwise absent\"}"
 #define ERASED_AT                                                                                            \
     ",\"erased_at\":{\"type\":\"string\",\"format\":\"date-time\",\"description\":\"when the content of "    \
@@ -52,7 +53,8 @@
 #define VALIDATE_NULL "{\"type\":[\"string\",\"null\"],\"maxLength\":16}"
 
 #define DELIVERY_FIELDS                                                                                      \
-    "\"id\":" STR ",\"event\":" STR ",\"event_type\":" STR ",\"endpoint\":" STR_NULL ",\"status\":" STATUS   \
+    "\"id\":" STR ",\"event\":" STR ",\"tenant\":" OF_TENANT ",\"event_type\":" STR                          \
+    ",\"endpoint\":" STR_NULL ",\"status\":" STATUS                                                         \
     ",\"reason\":{\"type\":\"string\",\"enum\":[\"exhausted\",\"final_status\",\"expired\"]},\"attempt_"     \
     "count\":" INT ",\"degraded\":" BOOL ",\"skipped\":" BOOL ",\"filter_error\":" BOOL                      \
     ",\"created_at\":" TIME ",\"next_attempt_at\":" TIME_NULL ",\"ended_at\":" TIME_NULL                     \
@@ -359,14 +361,15 @@ const struct th_api_schema th_api_schemas[] = {
     {"AttemptRow",
      OBJECT("\"delivery\",\"event\",\"event_type\",\"endpoint\",\"number\",\"time\",\"outcome\",\"status\","
             "\"delivery_status\"",
-            "\"delivery\":" STR ",\"event\":" STR ",\"event_type\":" STR ",\"endpoint\":" STR_NULL
+            "\"delivery\":" STR ",\"event\":" STR ",\"tenant\":" OF_TENANT ",\"event_type\":" STR
+            ",\"endpoint\":" STR_NULL
             "," ATTEMPT_FIELDS ",\"delivery_status\":" STATUS ",\"next_attempt_at\":" TIME_NULL)},
     {"AttemptPage",
      OBJECT("\"data\",\"next_cursor\",\"after\",\"more\"",
             "\"data\":{\"type\":\"array\",\"items\":" REF("AttemptRow") "},\"next_cursor\":" STR_NULL
                                                                         ",\"after\":" STR ",\"more\":" BOOL)},
     {"Webhook", OBJECT("\"id\",\"url\",\"events\",\"active\",\"created_at\",\"updated_at\",\"disabled\"",
-                       WEBHOOK_FIELDS)},
+                       WEBHOOK_FIELDS ",\"tenant\":" OF_TENANT)},
     {"WebhookCreated",
      OBJECT("\"id\",\"url\",\"events\",\"active\",\"created_at\",\"updated_at\",\"disabled\"",
             WEBHOOK_FIELDS ",\"secret\":" STR)},
@@ -635,6 +638,9 @@ const struct th_api_schema th_api_schemas_parameters[] = {
     QUERY("object", STR, "only requests about what has this id"),
     QUERY("cancel", BOOL, "true: cancel the deliveries that have not ended; without it they cause 409"),
     QUERY("erase", BOOL, "true: erase the content of all events of the tenant, at once"),
+    QUERY("all_tenants", BOOL,
+          "true, with the operator's key and without a tenant: those of all tenants, each with the member "
+          "`tenant`"),
     QUERY("include_tests", BOOL, "true: show tests as well, which are otherwise left out"),
     QUERY("page", "{\"type\":\"integer\",\"minimum\":0}",
           "number of the page, in dialects with numbered pages"),

@@ -354,7 +354,8 @@ static void find_newest(struct th_api_stream *s)
 
     enter(s, TH_STREAM_OPENING);
     s->reading = true;
-    r->page2 = (struct th_page){.tenant = s->filter.tenant, .before = 1, .limit = 1};
+    r->page2 = (struct th_page){
+        .tenant = s->filter.tenant, .any = s->filter.any, .before = 1, .limit = 1};
     th_api_read(r, &r->page2, s->source->kind, newest_read);
 }
 
@@ -467,7 +468,8 @@ void th_h_events_stream(struct th_api_req *r)
     struct th_page filter = {.tenant = r->tenant->no};
     struct th_api_stream *s;
 
-    if (!place_is_right(r) || th_api_filter_events(r, &filter) == TH_API_FILTER_ANSWERED)
+    if (!place_is_right(r) || !th_api_filter_tenants(r, &filter) ||
+        th_api_filter_events(r, &filter) == TH_API_FILTER_ANSWERED)
         return;
     s = new_stream(r, &r->api->streams->events);
     if (!s)
@@ -498,7 +500,7 @@ void th_h_attempts_stream(struct th_api_req *r)
     enum th_api_filter how;
     struct th_span text;
 
-    if (!place_is_right(r))
+    if (!place_is_right(r) || !th_api_filter_tenants(r, &filter))
         return;
     how = th_api_filter_attempts(r, &filter);
     if (how == TH_API_FILTER_ANSWERED)

@@ -12,6 +12,7 @@
 #include "api/cursor.h"
 #include "api/delivery_view.h"
 #include "api/event_view.h"
+#include "api/owner.h"
 #include "api/request.h"
 #include "api/state.h"
 #include "api/stream.h"
@@ -38,11 +39,16 @@ static bool matches(const struct th_page *f, const struct th_page *page, unsigne
     const struct th_event_row *e = a ? &a->event : &page->rows.events[i];
 
     *no = a ? a->no : e->no;
-    if (e->tenant != f->tenant || (f->type.n && !th_pattern_has(f->type, e->type)) ||
+    if ((!f->any && e->tenant != f->tenant) || (f->type.n && !th_pattern_has(f->type, e->type)) ||
         (f->without_tests && (a ? a->test : e->test)))
         return false;
     return !a || ((!f->endpoint || f->endpoint == a->endpoint) && (!f->event || f->event == e->no) &&
                   outcome_matches(f, &a->row));
+}
+
+static uint64_t tenant_of(const struct th_page *page, unsigned i)
+{
+    return page->kind == TH_PAGE_ATTEMPTS ? page->rows.attempts[i].event.tenant : page->rows.events[i].tenant;
 }
 
 void th_api_source_write(struct th_api_frames *f, struct th_api_stream *s, const struct th_page *page)
@@ -54,9 +60,14 @@ void th_api_source_write(struct th_api_frames *f, struct th_api_stream *s, const
     f->count = 0;
     for (unsigned i = 0; i < page->count && f->count < TH_STREAM_ROWS; i++) {
         struct th_jw w = th_jw(&f->text);
+        struct th_api_owner_home home;
+        bool other;
 
         if (!matches(&s->filter, page, i, &no) || no <= s->at)
             continue;
+        if (r->all_tenants && !th_api_owner_row(r, tenant_of(page, i), &home))
+            continue;
+        other = r->all_tenants;
         th_buf_str(&f->text, "event: ");
         th_buf_str(&f->text, s->source->event);
         th_buf_str(&f->text, "\nid: ");
@@ -66,6 +77,8 @@ void th_api_source_write(struct th_api_frames *f, struct th_api_stream *s, const
             th_api_delivery_attempt(&w, r, &page->rows.attempts[i]);
         else
             th_api_event_row(&w, r, &page->rows.events[i]);
+        if (other)
+            th_api_owner_back(r, &home);
         th_buf_str(&f->text, "\n\n");
         f->row[f->count].no = no;
         f->row[f->count++].end = f->text.n;
@@ -147,7 +160,7 @@ static int by_number(const void *a, const void *b)
     return *x < *y ? -1 : *x > *y;
 }
 
-/* The tenants that are followed, each once. False: no memory. */
+/* The tenants that are followed, each once, or all. False: no memory. */
 static bool find_tenants(struct th_api_source *source)
 {
     uint32_t n = 0, unique = 0;
@@ -165,8 +178,11 @@ static bool find_tenants(struct th_api_source *source)
         struct th_api_stream *s = TH_CONTAINER(l, struct th_api_stream, link);
 
         s->covered = true;
+        source->page.any |= s->filter.any;
         source->tenants[n++] = s->filter.tenant;
     }
+    if (source->page.any)
+        return true;
     qsort(source->tenants, n, sizeof *source->tenants, by_number);
     for (uint32_t i = 0; i < n; i++)
         if (unique == 0 || source->tenants[unique - 1] != source->tenants[i])

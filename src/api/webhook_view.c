@@ -439,6 +439,8 @@ static void endpoint_native(struct th_jw *w, struct th_api_list *l, unsigned i)
 
     th_buf_init(&value, 1u << 20);
     th_jw_object(w);
+    if (l->r->all_tenants)
+        th_api_member_str(w, "tenant", l->endpoints[i]->tenant->id);
     for (size_t k = 0; k < sizeof native / sizeof native[0]; k++) {
         th_buf_reset(&value);
         if (endpoint_field(l, native[k], i, &value)) {

@@ -8,10 +8,12 @@
 #include "api/etag.h"
 #include "api/fail.h"
 #include "api/fault.h"
+#include "api/filter.h"
 #include "api/find.h"
 #include "api/handlers.h"
 #include "api/list.h"
 #include "api/member.h"
+#include "api/owner.h"
 #include "api/query.h"
 #include "api/read.h"
 #include "api/reply.h"
@@ -21,32 +23,66 @@
 #include "api/webhook_view.h"
 #include "engine/engine.h"
 
+#define LOOK_AT 20000
+
 /* ---- reading ---- */
+
+static void choose(struct th_api_list *l, struct th_endpoint **rows, uint32_t limit, uint64_t before)
+{
+    const struct th_tenant *t = l->r->tenant;
+    unsigned i;
+
+    for (i = t->endpoint_count; i > 0 && l->count < limit; i--)
+        if (!before || t->endpoints[i - 1]->no < before)
+            rows[l->count++] = t->endpoints[i - 1];
+    if (l->count == limit && i > 0)
+        l->next = rows[limit - 1]->no;
+}
+
+/* Of all tenants: numbers are walked downwards, at most LOOK_AT of them, so a page can be short and have a next one. */
+static void choose_anywhere(struct th_api_list *l, struct th_endpoint **rows, uint32_t limit, uint64_t before)
+{
+    struct th_engine *e = l->r->api->engine;
+    uint64_t no = th_engine_last_endpoint(e) + 1;
+    unsigned looked_at = 0;
+
+    if (before && before < no)
+        no = before;
+    while (--no > 0) {
+        struct th_endpoint *ep = th_engine_endpoint_no(e, no);
+        if (l->count == limit || ++looked_at > LOOK_AT) {
+            l->next = no + 1;
+            return;
+        }
+        if (ep && !ep->tenant->deleting)
+            rows[l->count++] = ep;
+    }
+}
 
 static void write_webhooks_now(struct th_api_req *r)
 {
     struct th_api_list l = {
         .r = r, .values = th_api_request_may(r, TH_SCOPE_MANAGE), .secrets = th_api_request_may_secrets(r)};
-    struct th_tenant *t = r->tenant;
+    struct th_page of = {.tenant = r->tenant->no};
+    struct th_api_owner_home home;
     struct th_endpoint **rows;
     struct th_jw w;
     uint32_t limit;
     uint64_t before;
     unsigned i;
 
-    if (!th_api_query_paging(r, &limit, &before))
+    if (!th_api_filter_tenants(r, &of) || !th_api_query_paging(r, &limit, &before))
         return;
     rows = th_arena_get(&r->mem, (limit + 1) * sizeof(struct th_endpoint *));
     if (!rows) {
         th_api_fail_nomem(r);
         return;
     }
-    for (i = t->endpoint_count; i > 0 && l.count < limit; i--)
-        if (!before || t->endpoints[i - 1]->no < before)
-            rows[l.count++] = t->endpoints[i - 1];
     l.endpoints = rows;
-    if (l.count == limit && i > 0)
-        l.next = rows[limit - 1]->no;
+    if (of.any)
+        choose_anywhere(&l, rows, limit, before);
+    else
+        choose(&l, rows, limit, before);
     w = th_api_reply_begin(r);
     if (th_api_webhook_list_shape(&l, &r->api->out)) {
         if (l.ended) /* by bytes */
@@ -64,8 +100,12 @@ static void write_webhooks_now(struct th_api_req *r)
             l.next = rows[i - 1]->no;
             break;
         }
+        if (of.any && !th_api_owner_row(r, rows[i]->tenant->no, &home))
+            continue;
         th_jw_raw(&w, TH_LIT("")); /* the comma, if one is due */
         th_api_webhook_show(r, rows[i], TH_LIT(""), false, &r->api->out);
+        if (of.any)
+            th_api_owner_back(r, &home);
     }
     th_jw_end_array(&w);
     th_api_cursor_next(r, &w, l.next);

@@ -526,6 +526,8 @@ struct th_page {
     enum th_page_kind kind;
     /* 0: of any tenant that is not deleted, with `no` or `external_id`; ascending: of those in `tenants` */
     uint64_t tenant;
+    bool any; /* with tenant 0: rows of all tenants, also of deleted ones; only without `no`, `event`, `endpoint`, `delivery` and
+                 `external_id` */
     const uint64_t *tenants; /* sorted ascending */
     uint32_t tenant_count;
     /* filters; 0 or n == 0: not used */
@@ -600,7 +602,7 @@ static inline bool th_is_scheduled(uint8_t marks, uint16_t attempts, int64_t due
 /** For stores: whether the page says whose rows it wants. */
 static inline bool th_page_is_bounded(const struct th_page *op)
 {
-    return op->tenant || op->no || op->external_id.n ||
+    return op->tenant || op->no || op->external_id.n || op->any ||
            (op->ascending && op->tenant_count && op->kind != TH_PAGE_DELIVERIES);
 }
 

@@ -1,5 +1,6 @@
 /* The sources of candidates for a page: numbers known beforehand, a scan of one key, or the events of a
- * tenant taken apart into their deliveries. See store_page.c. */
+ * tenant taken apart into their deliveries. Rows of all tenants (`any`) are a scan of the table by its numbers, which
+ * needs no index of its own. See store_page.c. */
 #include "store/store_source.h"
 #include "store/store_number.h"
 #include "store/store_rows.h"
@@ -185,7 +186,7 @@ void st_source_start(struct st_pager *p)
         qsort(src->list, src->list_n, sizeof *src->list, falling);
     } else if (op->kind == TH_PAGE_DELIVERIES && op->delivery) {
         list_add(p, op->delivery);
-    } else if (op->kind == TH_PAGE_EVENTS && !op->tenant) {
+    } else if (op->kind == TH_PAGE_EVENTS && !op->tenant && !op->any) {
         source_own_anywhere(p);
     } else if (op->event || op->external_id.n) {
         source_event(p, named_event(p));

@@ -213,9 +213,9 @@ const flows = {
     await page.getByText('“sometime” is no time.').waitFor();
     await page.getByRole('button', { name: 'Clear' }).click();
     await page.waitForFunction(() => !location.search.includes('status'));
-    await page.locator('.req .q').getByText(/\/v1\/deliveries\?limit=50$/).waitFor(); // what this list was filled by, not the one before
+    await page.locator('.req .q').getByText(/\/v1\/deliveries\?all_tenants=true&limit=50$/).waitFor(); // what this list was filled by, not the one before
     await page.getByRole('button', { name: 'Copy as curl' }).click();
-    await copied(page, /^curl -sS "\$API\/v1\/deliveries\?limit=50" -H "Authorization: Bearer \$KEY"/);
+    await copied(page, /^curl -sS "\$API\/v1\/deliveries\?all_tenants=true&limit=50" -H "Authorization: Bearer \$KEY"/);
   },
 
   /** Sent and answered side by side, attempt by attempt; what is due counts down; it is sent again. */

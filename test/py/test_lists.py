@@ -1,10 +1,14 @@
 """Lists that are written in parts: the same rows as in one piece, cursors, memory, clients that read slowly or leave."""
 import json
+import re
 import socket
 import time
 
 import pytest
-from harness.stream import Stream
+from harness.expect import eventually, problem
+from harness.receiver import Receiver
+from harness.server import Server
+from harness.stream import Reader, Stream
 from test_streams import endpoint, metric, publish, raw
 
 
@@ -129,3 +133,100 @@ def test_slow_readers_of_lists_cost_a_part_each_and_hold_nobody_up(server, recei
 def rss_kib(made):
     with open(f"/proc/{made.process.pid}/status") as f:
         return next(int(line.split()[1]) for line in f if line.startswith("VmRSS"))
+
+
+# ---- of all tenants ----
+
+ALL = ("/v1/events", "/v1/deliveries", "/v1/attempts", "/v1/webhooks")
+
+
+@pytest.fixture(scope="module")
+def several(tmp_path_factory):
+    """A server with three tenants of two dialects, of which one has been deleted, and something of everything in each."""
+    with Server(tmp_path_factory.mktemp("several")) as running, Receiver(answer=lambda request: 503 if request.target == "/down" else 200) as hook:
+        api, ids = running.api, {}
+        for tenant, dialect in (("one", "standard"), ("two", "taskboard"), ("gone", "standard")):
+            api.put(f"/v1/tenants/{tenant}", {"dialect": dialect}).expect(201)
+            own = api.as_tenant(tenant)
+            own.request("POST", "/v1/webhooks", {"url": hook.url("/"), "events": ["task.created"]}, headers={"Tenterhook-Form": "native"}).expect(201)
+            own.request("POST", "/v1/webhooks", {"url": hook.url("/down"), "events": ["task.created"]}, headers={"Tenterhook-Form": "native"}).expect(201)
+            ids[tenant] = [own.post("/v1/events", {"type": "task.created", "data": {}}).expect(202).json["id"] for _ in range(7)]
+        for tenant in ids:
+            eventually(lambda own=api.as_tenant(tenant): len(listed(own, "/v1/attempts", "&limit=100")) >= 14)
+        api.delete("/v1/tenants/gone").expect(204)
+        eventually(lambda: api.get("/v1/tenants/gone").status == 404)
+        yield running, ids
+
+
+def listed(api, path, query="", **headers):
+    """All rows of a list, page by page."""
+    rows, cursor, size = [], "", re.search(r"limit=(\d+)", query)
+    while cursor is not None:
+        page = api.request("GET", f"{path}?{'' if size else 'limit=1000'}{query}{cursor and '&cursor=' + cursor}", None, {"Tenterhook-Form": "native", **headers}).expect(200).json
+        rows += page["data"]
+        cursor = page["next_cursor"]
+    return rows
+
+
+@pytest.mark.parametrize("path", ALL)
+def test_a_list_of_all_tenants_has_the_rows_of_each(several, path):
+    running, _ = several
+    wait_quiet = lambda: listed(running.api, path, "&all_tenants=true")  # noqa: E731
+    for _ in range(20):  # attempts may come between two looks
+        whole = wait_quiet()
+        each = [{"tenant": tenant, **row} for tenant in ("one", "two") for row in listed(running.api.as_tenant(tenant), path)]
+        if len(whole) == len(each) == len(wait_quiet()):
+            break
+    key = lambda row: json.dumps(row, sort_keys=True)  # noqa: E731
+    volatile = ("next_attempt_at", "last_attempt", "attempt_count", "delivery_status", "status", "degraded")
+    bare = lambda rows: sorted(({k: v for k, v in row.items() if k not in volatile} for row in rows), key=key)  # noqa: E731
+    assert bare(whole) == bare(each) and {row["tenant"] for row in whole} == {"one", "two"}
+    for size in (1, 5):
+        some = listed(running.api, path, f"limit={size}&all_tenants=true")
+        known = {names({"data": [row]})[0] for row in whole}
+        got = [name for row in some for name in names({"data": [row]})]
+        assert len(got) == len(set(got)) and known <= set(got)
+    assert not any("tenant" in row for row in listed(running.api.as_tenant("one"), path)) or path == "/v1/events"
+
+
+def test_filters_of_a_list_of_all_tenants(several):
+    running, ids = several
+    api = running.api
+    held = next(row for row in listed(api, "/v1/webhooks", "&all_tenants=true") if row["tenant"] == "two" and row["url"].endswith("/down"))
+    assert {row["tenant"] for row in listed(api, "/v1/deliveries", f"&all_tenants=true&endpoint={held['id']}")} == {"two"}
+    event = ids["one"][3]
+    assert [row["tenant"] for row in listed(api, "/v1/deliveries", f"&all_tenants=true&event={event}")] == ["one", "one"]
+    waiting = listed(api, "/v1/deliveries", "&all_tenants=true&status=retrying,pending")
+    assert len(waiting) == 14 and {row["tenant"] for row in waiting} == {"one", "two"}
+    assert {row["status"] for row in listed(api, "/v1/deliveries", "&all_tenants=true&status=delivered")} == {"delivered"}
+    assert {row["status"] for row in listed(api, "/v1/attempts", "&all_tenants=true&status_code=503")} == {503}
+    api.as_tenant("two").request("PATCH", f"/v1/webhooks/{held['id']}", {"active": False}, headers={"Tenterhook-Form": "native"}).expect(200)
+    eventually(lambda: [row["tenant"] for row in listed(api, "/v1/deliveries", "&all_tenants=true&status=held")] == ["two"] * 7)
+
+
+@pytest.mark.parametrize("path", [*ALL, "/v1/events/stream", "/v1/attempts/stream"])
+def test_who_may_see_all_tenants(several, path):
+    running, _ = several
+    api = running.api
+    key = api.post("/v1/tenants/one/keys", {"scopes": ["webhooks:read", "webhooks:manage", "answers:read"]}).expect(201).json["key"]
+    refused = api.with_key(key).get(path + "?all_tenants=true")
+    assert problem(refused, 403)["detail"] == "query parameter all_tenants: needs the operator's key"
+    refused = api.as_tenant("one").get(path + "?all_tenants=true")
+    assert "names one tenant" in problem(refused, 400)["detail"]
+    assert problem(api.get(path + "?all_tenants=perhaps"), 400)["errors"][0]["detail"] == "must be true or false"
+    if path in ALL:
+        reader = api.post("/v1/keys", {"role": "read-only", "name": "reader"}).expect(201).json["key"]
+        assert {row["tenant"] for row in listed(api.with_key(reader), path, "&all_tenants=true")} == {"one", "two"}
+        cursor = api.get(path + "?all_tenants=true&limit=1").expect(200).json["next_cursor"]
+        assert problem(api.get(f"{path}?cursor={cursor}"), 400)
+
+
+def test_streams_of_all_tenants(several):
+    running, _ = several
+    api = running.api
+    readers = [Reader(api, path + "?all_tenants=true") for path in ("/v1/events/stream", "/v1/attempts/stream")]
+    alone = Reader(api.as_tenant("one"), "/v1/events/stream")
+    sent = {tenant: api.as_tenant(tenant).post("/v1/events", {"type": "task.created", "data": {}}).expect(202).json["id"] for tenant in ("one", "two")}
+    assert {(row["tenant"], row["id"]) for row in readers[0].wait(2)} == set(sent.items())
+    eventually(lambda: {(row["tenant"], row["event"]) for row in readers[1].seen} >= set(sent.items()))
+    assert [row["id"] for row in alone.wait(1)] == [sent["one"]]

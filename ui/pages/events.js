@@ -1,4 +1,4 @@
-/* Events of a tenant: what happened, each stored once whatever the number of endpoints. */
+/* Events of a tenant, or of all tenants: what happened, each stored once whatever the number of endpoints. */
 import { dayName, html, num, plain, sameDay, parseWhen, useEffect, useMemo, useState } from '../base.js';
 import { call, query, serverNow, useLoad } from '../api.js';
 import { useStream } from '../live.js';
@@ -10,7 +10,7 @@ export default function Events({ route, tenant, setTitle }) {
   useEffect(() => setTitle('Events'), []);
   const get = (n) => route.query.get(n) ?? '', type = get('type'), since = get('since'), until = get('until');
   const sinceAt = useMemo(() => (since ? parseWhen(since) : undefined), [since]), untilAt = useMemo(() => (until ? parseWhen(until) : undefined), [until]);
-  const filters = { event_type: type, outcome: get('outcome'), since: sinceAt?.toISOString(), until: untilAt?.toISOString() }, key = tenant + JSON.stringify(filters);
+  const filters = { event_type: type, outcome: get('outcome'), since: sinceAt?.toISOString(), until: untilAt?.toISOString(), all_tenants: !tenant }, key = tenant + JSON.stringify(filters);
   const [extra, setExtra] = useState(/** @type {any} */ ({ key, rows: [], next: undefined, busy: false })), [fresh, setFresh] = useState(/** @type {any[]} */ ([]));
   const page = useLoad(key, async (signal) => {
     const answer = await call('GET', '/v1/events' + query({ ...filters, limit: 50 }), { tenant, signal });
@@ -19,7 +19,7 @@ export default function Events({ route, tenant, setTitle }) {
     return { rows: answer.data.data, next: answer.next, told: answer.told };
   });
   const mine = extra.key === key ? extra : { rows: [], next: undefined, busy: false }, next = mine.next === undefined ? page.data?.next : mine.next;
-  const live = useStream(until || get('outcome') ? null : '/v1/events/stream' + query({ event_type: type }), tenant, (m) => {
+  const live = useStream(until || get('outcome') ? null : '/v1/events/stream' + query({ event_type: type, all_tenants: !tenant }), tenant, (m) => {
     if (m.event === 'again') page.reload();
     else if (m.data?.id) setFresh((f) => (f.some((e) => e.id === m.data.id) ? f : [m.data, ...f].slice(0, 100)));
   });
@@ -33,10 +33,10 @@ export default function Events({ route, tenant, setTitle }) {
   const wrong = sinceAt === null ? since : untilAt === null ? until : '', now = new Date(serverNow()), body = [];
   let day = null;
   for (const e of rows ?? []) {
-    const at = new Date(e.created_at), href = to('events/' + encodeURIComponent(e.id), { tenant });
+    const at = new Date(e.created_at), href = to('events/' + encodeURIComponent(e.id), { tenant: e.tenant });
     if ((!day && !sameDay(at, now)) || (day && !sameDay(at, day))) body.push(html`<tr class="day"><th colspan="5" scope="rowgroup">${dayName(at, now)}</th></tr>`);
     day = at;
-    body.push(html`<tr key=${e.id} data-href=${href} class=${fresh.includes(e) ? 'new' : null}><td><a class="type" href=${href}>${e.type}</a></td><td class="c-s"><${Id} id=${e.id} wide=${true} /></td><td class="c-m dim">${e.resource_type ? `${plain(e.resource_type)} ${plain(e.resource_id)}` : ''}</td><td class="num">${e.delivery_count === undefined ? '' : num(e.delivery_count)}</td><td class="num"><${Time} at=${e.created_at} /></td></tr>`);
+    body.push(html`<tr key=${e.id} data-href=${href} class=${fresh.includes(e) ? 'new' : null}><td><a class="type" href=${href}>${e.type}</a>${!tenant && html`<span class="sub">${plain(e.tenant)}</span>`}</td><td class="c-s"><${Id} id=${e.id} wide=${true} /></td><td class="c-m dim">${e.resource_type ? `${plain(e.resource_type)} ${plain(e.resource_id)}` : ''}</td><td class="num">${e.delivery_count === undefined ? '' : num(e.delivery_count)}</td><td class="num"><${Time} at=${e.created_at} /></td></tr>`);
   }
   return html`<div class="head"><div><h1>Events</h1><p class="dim">What was published. Each is stored once, and goes to every endpoint that subscribes to its type.</p></div><div class="acts"><${Live} live=${live} text="Live: new rows on top" /></div></div>
     <form class="filters few sm-c" role="search" aria-label="Filter events" onSubmit=${(e) => e.preventDefault()}><label class=${type ? 'set' : null}><span class="lab">Event type</span><${Typed} type="search" placeholder="invoice.*" value=${type} onValue=${(v) => filter({ type: v })} /></label>

@@ -47,8 +47,7 @@ export default function Overview({ route, tenant, tenants, setTitle, setAttentio
     const needs = [...failing.data.data, ...disabled.data.data].sort((a, b) => b.waiting - a.waiting || String(a.failing_since).localeCompare(String(b.failing_since)));
     return { needs, more: !!(failing.next || disabled.next), any: some.data.data.length > 0, ready, told: failing.told };
   });
-  const one = tenant || 'default';
-  const list = useDeliveries({}, one, 8);
+  const list = useDeliveries(tenant ? {} : { all_tenants: 'true' }, tenant, 8);
   const data = page.data;
   useEffect(() => { if (data && !tenant) setAttention(data.needs.length); }, [data]);
   useEffect(() => { const t = setInterval(() => { if (!document.hidden) page.reload(); }, 30000); return () => clearInterval(t); }, []);
@@ -66,6 +65,6 @@ export default function Overview({ route, tenant, tenants, setTitle, setAttentio
     ${(n > 12 || data.more) && html`<p class="hint"><a class="inline" href=${to('endpoints', { state: 'failing' })}>Show all that fail</a></p>`}<${Req} told=${data.told} /></section>`}
   ${!data && !page.error && html`<${Bones} rows=${3} columns=${['b2', 'b4', 'b3', 'b1']} />`}
   ${data?.any && html`<${Charts} range=${range} tenant=${tenant} />`}
-  <section class="sec" aria-labelledby="h-l"><div class="sec-h"><h2 id="h-l">As it happens</h2><p>${plain(name(one))}${tenant ? '' : ', the tenant “default”; choose another one above'}</p><${Live} live=${list.live} /><a href=${to('deliveries', { tenant: one })}>All deliveries</a></div>
-    <${DeliveryTable} list=${list} tenant=${one} caption="Newest deliveries" most=${8} empty="None yet." /></section>`;
+  <section class="sec" aria-labelledby="h-l"><div class="sec-h"><h2 id="h-l">As it happens</h2><p>${tenant ? plain(name(tenant)) : 'All tenants'}</p><${Live} live=${list.live} /><a href=${to('deliveries', { tenant })}>All deliveries</a></div>
+    <${DeliveryTable} list=${list} tenant=${tenant} caption="Newest deliveries" most=${8} empty="None yet." /></section>`;
 }
