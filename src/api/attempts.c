@@ -52,8 +52,8 @@ void th_h_attempts(struct th_api_req *r)
     struct th_span text;
 
     *p = (struct th_page){.tenant = r->tenant->no};
-    if (!th_api_filter_tenants(r, p) || !th_api_query_paging(r, &p->limit, &p->before) || !th_api_query_after(r, &p->ascending, &p->after) ||
-        !th_api_filter_direction(r, p))
+    if (!th_api_filter_tenants(r, p) || !th_api_query_paging(r, &p->limit, &p->before) ||
+        !th_api_query_after(r, &p->ascending, &p->after) || !th_api_filter_direction(r, p))
         return;
     filter = th_api_filter_attempts(r, p);
     if (filter == TH_API_FILTER_ANSWERED)

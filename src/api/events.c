@@ -145,8 +145,9 @@ void th_h_events(struct th_api_req *r)
     struct th_page *p = &r->page;
 
     *p = (struct th_page){.tenant = r->tenant->no};
-    if (th_api_filter_tenants(r, p) && th_api_query_paging(r, &p->limit, &p->before) && th_api_query_after(r, &p->ascending, &p->after) &&
-        th_api_filter_direction(r, p) && th_api_query_since_until(r, &p->since, &p->until) &&
-        th_api_filter_outcomes(r, p) && th_api_filter_events(r, p) == TH_API_FILTER_OK)
+    if (th_api_filter_tenants(r, p) && th_api_query_paging(r, &p->limit, &p->before) &&
+        th_api_query_after(r, &p->ascending, &p->after) && th_api_filter_direction(r, p) &&
+        th_api_query_since_until(r, &p->since, &p->until) && th_api_filter_outcomes(r, p) &&
+        th_api_filter_events(r, p) == TH_API_FILTER_OK)
         th_api_rows(r, p, &form);
 }

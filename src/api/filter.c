@@ -107,9 +107,10 @@ static enum th_api_filter filter_status(struct th_api_req *r, struct th_page *p)
         return TH_API_FILTER_OK;
     p->now = th_engine_now(r->api->engine).wall.ms;
     if (p->any && th_engine_last_endpoint(r->api->engine) > HELD_LOOK_AT) {
-        th_api_fault_param(r, "status",
-                           "can be scheduled, pending, retrying or held only of one tenant here, because of the "
-                           "number of endpoints; name the tenant in the header Tenterhook-Tenant");
+        th_api_fault_param(
+            r, "status",
+            "can be scheduled, pending, retrying or held only of one tenant here, because of the "
+            "number of endpoints; name the tenant in the header Tenterhook-Tenant");
         return th_api_query_fail(r), TH_API_FILTER_ANSWERED;
     }
     if (!(p->any ? held_anywhere : held_endpoints)(r, &p->endpoints, &p->endpoint_count)) {
@@ -220,7 +221,8 @@ bool th_api_filter_tenants(struct th_api_req *r, struct th_page *p)
         return false;
     }
     if (!r->unnamed) {
-        th_api_fault_param(r, "all_tenants", "goes without the header Tenterhook-Tenant, which names one tenant");
+        th_api_fault_param(r, "all_tenants",
+                           "goes without the header Tenterhook-Tenant, which names one tenant");
         return th_api_query_fail(r);
     }
     r->native = true; /* the rows may have as many dialects as there are tenants */

@@ -39,7 +39,8 @@
 #define STRINGS(value) "{\"type\":\"object\",\"additionalProperties\":" value "}"
 #define STRINGS_NULL(value) "{\"type\":[\"object\",\"null\"],\"additionalProperties\":" value "}"
 
-#define OF_TENANT "{\"type\":\"string\",\"description\":\"its tenant, in lists with all_tenants; otherwise absent\"}"
+#define OF_TENANT                                                                                            \
+    "{\"type\":\"string\",\"description\":\"its tenant, in lists with all_tenants; otherwise absent\"}"
 #define TEST_MARK ",\"test\":{\"type\":\"boolean\",\"description\":\"true: it is a test; otherwise absent\"}"
 #define ERASED_AT                                                                                            \
     ",\"erased_at\":{\"type\":\"string\",\"format\":\"date-time\",\"description\":\"when the content of "    \
@@ -54,7 +55,7 @@
 
 #define DELIVERY_FIELDS                                                                                      \
     "\"id\":" STR ",\"event\":" STR ",\"tenant\":" OF_TENANT ",\"event_type\":" STR                          \
-    ",\"endpoint\":" STR_NULL ",\"status\":" STATUS                                                         \
+    ",\"endpoint\":" STR_NULL ",\"status\":" STATUS                                                          \
     ",\"reason\":{\"type\":\"string\",\"enum\":[\"exhausted\",\"final_status\",\"expired\"]},\"attempt_"     \
     "count\":" INT ",\"degraded\":" BOOL ",\"skipped\":" BOOL ",\"filter_error\":" BOOL                      \
     ",\"created_at\":" TIME ",\"next_attempt_at\":" TIME_NULL ",\"ended_at\":" TIME_NULL                     \
@@ -362,8 +363,8 @@ const struct th_api_schema th_api_schemas[] = {
      OBJECT("\"delivery\",\"event\",\"event_type\",\"endpoint\",\"number\",\"time\",\"outcome\",\"status\","
             "\"delivery_status\"",
             "\"delivery\":" STR ",\"event\":" STR ",\"tenant\":" OF_TENANT ",\"event_type\":" STR
-            ",\"endpoint\":" STR_NULL
-            "," ATTEMPT_FIELDS ",\"delivery_status\":" STATUS ",\"next_attempt_at\":" TIME_NULL)},
+            ",\"endpoint\":" STR_NULL "," ATTEMPT_FIELDS ",\"delivery_status\":" STATUS
+            ",\"next_attempt_at\":" TIME_NULL)},
     {"AttemptPage",
      OBJECT("\"data\",\"next_cursor\",\"after\",\"more\"",
             "\"data\":{\"type\":\"array\",\"items\":" REF("AttemptRow") "},\"next_cursor\":" STR_NULL

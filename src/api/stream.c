@@ -354,8 +354,7 @@ static void find_newest(struct th_api_stream *s)
 
     enter(s, TH_STREAM_OPENING);
     s->reading = true;
-    r->page2 = (struct th_page){
-        .tenant = s->filter.tenant, .any = s->filter.any, .before = 1, .limit = 1};
+    r->page2 = (struct th_page){.tenant = s->filter.tenant, .any = s->filter.any, .before = 1, .limit = 1};
     th_api_read(r, &r->page2, s->source->kind, newest_read);
 }
 

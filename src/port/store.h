@@ -526,7 +526,8 @@ struct th_page {
     enum th_page_kind kind;
     /* 0: of any tenant that is not deleted, with `no` or `external_id`; ascending: of those in `tenants` */
     uint64_t tenant;
-    bool any; /* with tenant 0: rows of all tenants, also of deleted ones; only without `no`, `event`, `endpoint`, `delivery` and
+    bool
+        any; /* with tenant 0: rows of all tenants, also of deleted ones; only without `no`, `event`, `endpoint`, `delivery` and
                  `external_id` */
     const uint64_t *tenants; /* sorted ascending */
     uint32_t tenant_count;

@@ -1105,6 +1105,9 @@ type AttemptRow struct {
 	// Status HTTP status of the answer; null: there was none
 	Status *int `json:"status"`
 
+	// Tenant its tenant, in lists with all_tenants; otherwise absent
+	Tenant *string `json:"tenant,omitempty"`
+
 	// Test true: it is a test; otherwise absent
 	Test *bool `json:"test,omitempty"`
 
@@ -1386,6 +1389,9 @@ type Delivery struct {
 	Skipped *bool          `json:"skipped,omitempty"`
 	Status  DeliveryStatus `json:"status"`
 
+	// Tenant its tenant, in lists with all_tenants; otherwise absent
+	Tenant *string `json:"tenant,omitempty"`
+
 	// Test true: it is a test; otherwise absent
 	Test *bool `json:"test,omitempty"`
 }
@@ -1444,6 +1450,9 @@ type DeliveryDetail struct {
 	// Skipped true: it has held up its ordering key for as long as it may, and the next of the key has passed it; absent else
 	Skipped *bool          `json:"skipped,omitempty"`
 	Status  DeliveryStatus `json:"status"`
+
+	// Tenant its tenant, in lists with all_tenants; otherwise absent
+	Tenant *string `json:"tenant,omitempty"`
 
 	// Test true: it is a test; otherwise absent
 	Test *bool `json:"test,omitempty"`
@@ -3067,6 +3076,9 @@ type Webhook struct {
 	SignatureVariant *string   `json:"signature_variant,omitempty"`
 	Template         *Template `json:"template,omitempty"`
 
+	// Tenant its tenant, in lists with all_tenants; otherwise absent
+	Tenant *string `json:"tenant,omitempty"`
+
 	// TimeoutSeconds seconds that a whole attempt may take
 	TimeoutSeconds *float64     `json:"timeout_seconds,omitempty"`
 	TLS            *EndpointTLS `json:"tls,omitempty"`
@@ -3392,6 +3404,9 @@ type TenterhookTenantParameter = string
 // After defines model for after.
 type After = string
 
+// AllTenants defines model for all_tenants.
+type AllTenants = bool
+
 // Cancel defines model for cancel.
 type Cancel = bool
 
@@ -3538,6 +3553,9 @@ type ListAttemptsParams struct {
 	// IncludeTests true: show tests as well, which are otherwise left out
 	IncludeTests *IncludeTests `form:"include_tests,omitempty" json:"include_tests,omitempty"`
 
+	// AllTenants true, with the operator's key and without a tenant: those of all tenants, each with the member `tenant`
+	AllTenants *AllTenants `form:"all_tenants,omitempty" json:"all_tenants,omitempty"`
+
 	// TenterhookTenant with the operator's key: the tenant to act for (default: that of the object that an id names, else default)
 	TenterhookTenant *TenterhookTenantParameter `json:"Tenterhook-Tenant,omitempty"`
 }
@@ -3564,6 +3582,9 @@ type StreamAttemptsParams struct {
 
 	// IncludeTests true: show tests as well, which are otherwise left out
 	IncludeTests *IncludeTests `form:"include_tests,omitempty" json:"include_tests,omitempty"`
+
+	// AllTenants true, with the operator's key and without a tenant: those of all tenants, each with the member `tenant`
+	AllTenants *AllTenants `form:"all_tenants,omitempty" json:"all_tenants,omitempty"`
 
 	// TenterhookTenant with the operator's key: the tenant to act for (default: that of the object that an id names, else default)
 	TenterhookTenant *TenterhookTenantParameter `json:"Tenterhook-Tenant,omitempty"`
@@ -3639,6 +3660,9 @@ type ListDeliveriesParams struct {
 
 	// IncludeTests true: show tests as well, which are otherwise left out
 	IncludeTests *IncludeTests `form:"include_tests,omitempty" json:"include_tests,omitempty"`
+
+	// AllTenants true, with the operator's key and without a tenant: those of all tenants, each with the member `tenant`
+	AllTenants *AllTenants `form:"all_tenants,omitempty" json:"all_tenants,omitempty"`
 
 	// TenterhookTenant with the operator's key: the tenant to act for (default: that of the object that an id names, else default)
 	TenterhookTenant *TenterhookTenantParameter `json:"Tenterhook-Tenant,omitempty"`
@@ -3754,6 +3778,9 @@ type ListEventsParams struct {
 	// IncludeTests true: show tests as well, which are otherwise left out
 	IncludeTests *IncludeTests `form:"include_tests,omitempty" json:"include_tests,omitempty"`
 
+	// AllTenants true, with the operator's key and without a tenant: those of all tenants, each with the member `tenant`
+	AllTenants *AllTenants `form:"all_tenants,omitempty" json:"all_tenants,omitempty"`
+
 	// TenterhookTenant with the operator's key: the tenant to act for (default: that of the object that an id names, else default)
 	TenterhookTenant *TenterhookTenantParameter `json:"Tenterhook-Tenant,omitempty"`
 }
@@ -3786,6 +3813,9 @@ type StreamEventsParams struct {
 
 	// IncludeTests true: show tests as well, which are otherwise left out
 	IncludeTests *IncludeTests `form:"include_tests,omitempty" json:"include_tests,omitempty"`
+
+	// AllTenants true, with the operator's key and without a tenant: those of all tenants, each with the member `tenant`
+	AllTenants *AllTenants `form:"all_tenants,omitempty" json:"all_tenants,omitempty"`
 
 	// TenterhookTenant with the operator's key: the tenant to act for (default: that of the object that an id names, else default)
 	TenterhookTenant *TenterhookTenantParameter `json:"Tenterhook-Tenant,omitempty"`
@@ -4041,6 +4071,9 @@ type ListWebhooksParams struct {
 
 	// Cursor next_cursor of the previous page
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// AllTenants true, with the operator's key and without a tenant: those of all tenants, each with the member `tenant`
+	AllTenants *AllTenants `form:"all_tenants,omitempty" json:"all_tenants,omitempty"`
 
 	// TenterhookTenant with the operator's key: the tenant to act for (default: that of the object that an id names, else default)
 	TenterhookTenant *TenterhookTenantParameter `json:"Tenterhook-Tenant,omitempty"`
@@ -7128,6 +7161,18 @@ func NewListAttemptsRequest(server string, params *ListAttemptsParams) (*http.Re
 
 		}
 
+		if params.AllTenants != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "all_tenants", *params.AllTenants, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if encoded := queryValues.Encode(); encoded != "" {
 			rawQueryFragments = append(rawQueryFragments, encoded)
 		}
@@ -7260,6 +7305,18 @@ func NewStreamAttemptsRequest(server string, params *StreamAttemptsParams) (*htt
 		if params.IncludeTests != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "include_tests", *params.IncludeTests, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.AllTenants != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "all_tenants", *params.AllTenants, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -7649,6 +7706,18 @@ func NewListDeliveriesRequest(server string, params *ListDeliveriesParams) (*htt
 		if params.IncludeTests != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "include_tests", *params.IncludeTests, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.AllTenants != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "all_tenants", *params.AllTenants, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -8528,6 +8597,18 @@ func NewListEventsRequest(server string, params *ListEventsParams) (*http.Reques
 
 		}
 
+		if params.AllTenants != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "all_tenants", *params.AllTenants, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if encoded := queryValues.Encode(); encoded != "" {
 			rawQueryFragments = append(rawQueryFragments, encoded)
 		}
@@ -8744,6 +8825,18 @@ func NewStreamEventsRequest(server string, params *StreamEventsParams) (*http.Re
 		if params.IncludeTests != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "include_tests", *params.IncludeTests, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.AllTenants != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "all_tenants", *params.AllTenants, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -11162,6 +11255,18 @@ func NewListWebhooksRequest(server string, params *ListWebhooksParams) (*http.Re
 		if params.Cursor != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.AllTenants != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "all_tenants", *params.AllTenants, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {

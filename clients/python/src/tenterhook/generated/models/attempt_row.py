@@ -27,6 +27,7 @@ class AttemptRow:
         outcome (Outcome):
         status (int | None): HTTP status of the answer; null: there was none
         delivery_status (DeliveryStatus):
+        tenant (str | Unset): its tenant, in lists with all_tenants; otherwise absent
         detail (None | str | Unset): an explanation for people
         duration_ms (float | None | Unset): milliseconds of the whole attempt
         dns_ms (float | None | Unset): milliseconds until the name was resolved; null: no look-up
@@ -49,6 +50,7 @@ class AttemptRow:
     outcome: Outcome
     status: int | None
     delivery_status: DeliveryStatus
+    tenant: str | Unset = UNSET
     detail: None | str | Unset = UNSET
     duration_ms: float | None | Unset = UNSET
     dns_ms: float | None | Unset = UNSET
@@ -81,6 +83,8 @@ class AttemptRow:
         status = self.status
 
         delivery_status = self.delivery_status.value
+
+        tenant = self.tenant
 
         detail: None | str | Unset
         if isinstance(self.detail, Unset):
@@ -151,6 +155,8 @@ class AttemptRow:
                 "delivery_status": delivery_status,
             }
         )
+        if tenant is not UNSET:
+            field_dict["tenant"] = tenant
         if detail is not UNSET:
             field_dict["detail"] = detail
         if duration_ms is not UNSET:
@@ -204,6 +210,8 @@ class AttemptRow:
         status = _parse_status(d.pop("status"))
 
         delivery_status = DeliveryStatus(d.pop("delivery_status"))
+
+        tenant = d.pop("tenant", UNSET)
 
         def _parse_detail(data: object) -> None | str | Unset:
             if data is None:
@@ -299,6 +307,7 @@ class AttemptRow:
             outcome=outcome,
             status=status,
             delivery_status=delivery_status,
+            tenant=tenant,
             detail=detail,
             duration_ms=duration_ms,
             dns_ms=dns_ms,

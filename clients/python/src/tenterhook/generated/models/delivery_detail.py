@@ -30,6 +30,7 @@ class DeliveryDetail:
         endpoint (None | str): id of the endpoint, even if it is deleted; null: nothing is known about it
         status (DeliveryStatus):
         attempts (list[Attempt]): each request with its result, in order
+        tenant (str | Unset): its tenant, in lists with all_tenants; otherwise absent
         reason (DeliveryDetailReason | Unset): why it failed
         attempt_count (int | Unset): how many requests have been made
         degraded (bool | Unset): true: so many attempts have failed that the dialect calls the delivery degraded
@@ -56,6 +57,7 @@ class DeliveryDetail:
     endpoint: None | str
     status: DeliveryStatus
     attempts: list[Attempt]
+    tenant: str | Unset = UNSET
     reason: DeliveryDetailReason | Unset = UNSET
     attempt_count: int | Unset = UNSET
     degraded: bool | Unset = UNSET
@@ -91,6 +93,8 @@ class DeliveryDetail:
         for attempts_item_data in self.attempts:
             attempts_item = attempts_item_data.to_dict()
             attempts.append(attempts_item)
+
+        tenant = self.tenant
 
         reason: str | Unset = UNSET
         if not isinstance(self.reason, Unset):
@@ -164,6 +168,8 @@ class DeliveryDetail:
                 "attempts": attempts,
             }
         )
+        if tenant is not UNSET:
+            field_dict["tenant"] = tenant
         if reason is not UNSET:
             field_dict["reason"] = reason
         if attempt_count is not UNSET:
@@ -225,6 +231,8 @@ class DeliveryDetail:
             attempts_item = Attempt.from_dict(attempts_item_data)
 
             attempts.append(attempts_item)
+
+        tenant = d.pop("tenant", UNSET)
 
         _reason = d.pop("reason", UNSET)
         reason: DeliveryDetailReason | Unset
@@ -335,6 +343,7 @@ class DeliveryDetail:
             endpoint=endpoint,
             status=status,
             attempts=attempts,
+            tenant=tenant,
             reason=reason,
             attempt_count=attempt_count,
             degraded=degraded,

@@ -29,6 +29,7 @@ class WebhookTested:
         status (DeliveryStatus):
         attempt_count (int): how many requests have been made
         created_at (datetime.datetime): when it was made
+        tenant (str | Unset): its tenant, in lists with all_tenants; otherwise absent
         reason (WebhookTestedReason | Unset): why it failed
         degraded (bool | Unset): true: so many attempts have failed that the dialect calls the delivery degraded
         skipped (bool | Unset): true: it has held up its ordering key for as long as it may, and the next of the key has
@@ -49,6 +50,7 @@ class WebhookTested:
     status: DeliveryStatus
     attempt_count: int
     created_at: datetime.datetime
+    tenant: str | Unset = UNSET
     reason: WebhookTestedReason | Unset = UNSET
     degraded: bool | Unset = UNSET
     skipped: bool | Unset = UNSET
@@ -77,6 +79,8 @@ class WebhookTested:
         attempt_count = self.attempt_count
 
         created_at = self.created_at.isoformat()
+
+        tenant = self.tenant
 
         reason: str | Unset = UNSET
         if not isinstance(self.reason, Unset):
@@ -131,6 +135,8 @@ class WebhookTested:
                 "created_at": created_at,
             }
         )
+        if tenant is not UNSET:
+            field_dict["tenant"] = tenant
         if reason is not UNSET:
             field_dict["reason"] = reason
         if degraded is not UNSET:
@@ -175,6 +181,8 @@ class WebhookTested:
         attempt_count = d.pop("attempt_count")
 
         created_at = datetime.datetime.fromisoformat(d.pop("created_at"))
+
+        tenant = d.pop("tenant", UNSET)
 
         _reason = d.pop("reason", UNSET)
         reason: WebhookTestedReason | Unset
@@ -257,6 +265,7 @@ class WebhookTested:
             status=status,
             attempt_count=attempt_count,
             created_at=created_at,
+            tenant=tenant,
             reason=reason,
             degraded=degraded,
             skipped=skipped,

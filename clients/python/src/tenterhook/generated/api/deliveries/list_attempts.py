@@ -21,6 +21,7 @@ def _get_kwargs(
     outcome: str | Unset = UNSET,
     status_code: str | Unset = UNSET,
     include_tests: bool | Unset = UNSET,
+    all_tenants: bool | Unset = UNSET,
     tenterhook_tenant: str | Unset = UNSET,
 ) -> dict[str, Any]:
     headers: dict[str, Any] = {}
@@ -46,6 +47,8 @@ def _get_kwargs(
     params["status_code"] = status_code
 
     params["include_tests"] = include_tests
+
+    params["all_tenants"] = all_tenants
 
     params = {k: v for k, v in params.items() if v is not UNSET and v is not None}
 
@@ -126,6 +129,7 @@ def sync_detailed(
     outcome: str | Unset = UNSET,
     status_code: str | Unset = UNSET,
     include_tests: bool | Unset = UNSET,
+    all_tenants: bool | Unset = UNSET,
     tenterhook_tenant: str | Unset = UNSET,
 ) -> Response[AttemptPage | Problem]:
     """List attempts of all deliveries, newest first; with `after` oldest first, to follow them without a
@@ -141,6 +145,7 @@ def sync_detailed(
         outcome (str | Unset):
         status_code (str | Unset):
         include_tests (bool | Unset):
+        all_tenants (bool | Unset):
         tenterhook_tenant (str | Unset):
 
     Raises:
@@ -161,6 +166,7 @@ def sync_detailed(
         outcome=outcome,
         status_code=status_code,
         include_tests=include_tests,
+        all_tenants=all_tenants,
         tenterhook_tenant=tenterhook_tenant,
     )
 
@@ -183,6 +189,7 @@ def sync(
     outcome: str | Unset = UNSET,
     status_code: str | Unset = UNSET,
     include_tests: bool | Unset = UNSET,
+    all_tenants: bool | Unset = UNSET,
     tenterhook_tenant: str | Unset = UNSET,
 ) -> AttemptPage | Problem | None:
     """List attempts of all deliveries, newest first; with `after` oldest first, to follow them without a
@@ -198,6 +205,7 @@ def sync(
         outcome (str | Unset):
         status_code (str | Unset):
         include_tests (bool | Unset):
+        all_tenants (bool | Unset):
         tenterhook_tenant (str | Unset):
 
     Raises:
@@ -219,6 +227,7 @@ def sync(
         outcome=outcome,
         status_code=status_code,
         include_tests=include_tests,
+        all_tenants=all_tenants,
         tenterhook_tenant=tenterhook_tenant,
     ).parsed
 
@@ -235,6 +244,7 @@ async def asyncio_detailed(
     outcome: str | Unset = UNSET,
     status_code: str | Unset = UNSET,
     include_tests: bool | Unset = UNSET,
+    all_tenants: bool | Unset = UNSET,
     tenterhook_tenant: str | Unset = UNSET,
 ) -> Response[AttemptPage | Problem]:
     """List attempts of all deliveries, newest first; with `after` oldest first, to follow them without a
@@ -250,6 +260,7 @@ async def asyncio_detailed(
         outcome (str | Unset):
         status_code (str | Unset):
         include_tests (bool | Unset):
+        all_tenants (bool | Unset):
         tenterhook_tenant (str | Unset):
 
     Raises:
@@ -270,6 +281,7 @@ async def asyncio_detailed(
         outcome=outcome,
         status_code=status_code,
         include_tests=include_tests,
+        all_tenants=all_tenants,
         tenterhook_tenant=tenterhook_tenant,
     )
 
@@ -290,6 +302,7 @@ async def asyncio(
     outcome: str | Unset = UNSET,
     status_code: str | Unset = UNSET,
     include_tests: bool | Unset = UNSET,
+    all_tenants: bool | Unset = UNSET,
     tenterhook_tenant: str | Unset = UNSET,
 ) -> AttemptPage | Problem | None:
     """List attempts of all deliveries, newest first; with `after` oldest first, to follow them without a
@@ -305,6 +318,7 @@ async def asyncio(
         outcome (str | Unset):
         status_code (str | Unset):
         include_tests (bool | Unset):
+        all_tenants (bool | Unset):
         tenterhook_tenant (str | Unset):
 
     Raises:
@@ -327,6 +341,7 @@ async def asyncio(
             outcome=outcome,
             status_code=status_code,
             include_tests=include_tests,
+            all_tenants=all_tenants,
             tenterhook_tenant=tenterhook_tenant,
         )
     ).parsed

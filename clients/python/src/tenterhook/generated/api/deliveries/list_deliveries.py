@@ -24,6 +24,7 @@ def _get_kwargs(
     since: datetime.datetime | Unset = UNSET,
     until: datetime.datetime | Unset = UNSET,
     include_tests: bool | Unset = UNSET,
+    all_tenants: bool | Unset = UNSET,
     tenterhook_tenant: str | Unset = UNSET,
 ) -> dict[str, Any]:
     headers: dict[str, Any] = {}
@@ -59,6 +60,8 @@ def _get_kwargs(
     params["until"] = json_until
 
     params["include_tests"] = include_tests
+
+    params["all_tenants"] = all_tenants
 
     params = {k: v for k, v in params.items() if v is not UNSET and v is not None}
 
@@ -141,6 +144,7 @@ def sync_detailed(
     since: datetime.datetime | Unset = UNSET,
     until: datetime.datetime | Unset = UNSET,
     include_tests: bool | Unset = UNSET,
+    all_tenants: bool | Unset = UNSET,
     tenterhook_tenant: str | Unset = UNSET,
 ) -> Response[DeliveryPage | Problem]:
     """List deliveries, newest first
@@ -157,6 +161,7 @@ def sync_detailed(
         since (datetime.datetime | Unset):
         until (datetime.datetime | Unset):
         include_tests (bool | Unset):
+        all_tenants (bool | Unset):
         tenterhook_tenant (str | Unset):
 
     Raises:
@@ -179,6 +184,7 @@ def sync_detailed(
         since=since,
         until=until,
         include_tests=include_tests,
+        all_tenants=all_tenants,
         tenterhook_tenant=tenterhook_tenant,
     )
 
@@ -203,6 +209,7 @@ def sync(
     since: datetime.datetime | Unset = UNSET,
     until: datetime.datetime | Unset = UNSET,
     include_tests: bool | Unset = UNSET,
+    all_tenants: bool | Unset = UNSET,
     tenterhook_tenant: str | Unset = UNSET,
 ) -> DeliveryPage | Problem | None:
     """List deliveries, newest first
@@ -219,6 +226,7 @@ def sync(
         since (datetime.datetime | Unset):
         until (datetime.datetime | Unset):
         include_tests (bool | Unset):
+        all_tenants (bool | Unset):
         tenterhook_tenant (str | Unset):
 
     Raises:
@@ -242,6 +250,7 @@ def sync(
         since=since,
         until=until,
         include_tests=include_tests,
+        all_tenants=all_tenants,
         tenterhook_tenant=tenterhook_tenant,
     ).parsed
 
@@ -260,6 +269,7 @@ async def asyncio_detailed(
     since: datetime.datetime | Unset = UNSET,
     until: datetime.datetime | Unset = UNSET,
     include_tests: bool | Unset = UNSET,
+    all_tenants: bool | Unset = UNSET,
     tenterhook_tenant: str | Unset = UNSET,
 ) -> Response[DeliveryPage | Problem]:
     """List deliveries, newest first
@@ -276,6 +286,7 @@ async def asyncio_detailed(
         since (datetime.datetime | Unset):
         until (datetime.datetime | Unset):
         include_tests (bool | Unset):
+        all_tenants (bool | Unset):
         tenterhook_tenant (str | Unset):
 
     Raises:
@@ -298,6 +309,7 @@ async def asyncio_detailed(
         since=since,
         until=until,
         include_tests=include_tests,
+        all_tenants=all_tenants,
         tenterhook_tenant=tenterhook_tenant,
     )
 
@@ -320,6 +332,7 @@ async def asyncio(
     since: datetime.datetime | Unset = UNSET,
     until: datetime.datetime | Unset = UNSET,
     include_tests: bool | Unset = UNSET,
+    all_tenants: bool | Unset = UNSET,
     tenterhook_tenant: str | Unset = UNSET,
 ) -> DeliveryPage | Problem | None:
     """List deliveries, newest first
@@ -336,6 +349,7 @@ async def asyncio(
         since (datetime.datetime | Unset):
         until (datetime.datetime | Unset):
         include_tests (bool | Unset):
+        all_tenants (bool | Unset):
         tenterhook_tenant (str | Unset):
 
     Raises:
@@ -360,6 +374,7 @@ async def asyncio(
             since=since,
             until=until,
             include_tests=include_tests,
+            all_tenants=all_tenants,
             tenterhook_tenant=tenterhook_tenant,
         )
     ).parsed

@@ -18,6 +18,7 @@ def _get_kwargs(
     outcome: str | Unset = UNSET,
     status_code: str | Unset = UNSET,
     include_tests: bool | Unset = UNSET,
+    all_tenants: bool | Unset = UNSET,
     tenterhook_tenant: str | Unset = UNSET,
     last_event_id: str | Unset = UNSET,
 ) -> dict[str, Any]:
@@ -43,6 +44,8 @@ def _get_kwargs(
     params["status_code"] = status_code
 
     params["include_tests"] = include_tests
+
+    params["all_tenants"] = all_tenants
 
     params = {k: v for k, v in params.items() if v is not UNSET and v is not None}
 
@@ -120,6 +123,7 @@ def sync_detailed(
     outcome: str | Unset = UNSET,
     status_code: str | Unset = UNSET,
     include_tests: bool | Unset = UNSET,
+    all_tenants: bool | Unset = UNSET,
     tenterhook_tenant: str | Unset = UNSET,
     last_event_id: str | Unset = UNSET,
 ) -> Response[Problem | str]:
@@ -133,6 +137,7 @@ def sync_detailed(
         outcome (str | Unset):
         status_code (str | Unset):
         include_tests (bool | Unset):
+        all_tenants (bool | Unset):
         tenterhook_tenant (str | Unset):
         last_event_id (str | Unset):
 
@@ -152,6 +157,7 @@ def sync_detailed(
         outcome=outcome,
         status_code=status_code,
         include_tests=include_tests,
+        all_tenants=all_tenants,
         tenterhook_tenant=tenterhook_tenant,
         last_event_id=last_event_id,
     )
@@ -173,6 +179,7 @@ def sync(
     outcome: str | Unset = UNSET,
     status_code: str | Unset = UNSET,
     include_tests: bool | Unset = UNSET,
+    all_tenants: bool | Unset = UNSET,
     tenterhook_tenant: str | Unset = UNSET,
     last_event_id: str | Unset = UNSET,
 ) -> Problem | str | None:
@@ -186,6 +193,7 @@ def sync(
         outcome (str | Unset):
         status_code (str | Unset):
         include_tests (bool | Unset):
+        all_tenants (bool | Unset):
         tenterhook_tenant (str | Unset):
         last_event_id (str | Unset):
 
@@ -206,6 +214,7 @@ def sync(
         outcome=outcome,
         status_code=status_code,
         include_tests=include_tests,
+        all_tenants=all_tenants,
         tenterhook_tenant=tenterhook_tenant,
         last_event_id=last_event_id,
     ).parsed
@@ -221,6 +230,7 @@ async def asyncio_detailed(
     outcome: str | Unset = UNSET,
     status_code: str | Unset = UNSET,
     include_tests: bool | Unset = UNSET,
+    all_tenants: bool | Unset = UNSET,
     tenterhook_tenant: str | Unset = UNSET,
     last_event_id: str | Unset = UNSET,
 ) -> Response[Problem | str]:
@@ -234,6 +244,7 @@ async def asyncio_detailed(
         outcome (str | Unset):
         status_code (str | Unset):
         include_tests (bool | Unset):
+        all_tenants (bool | Unset):
         tenterhook_tenant (str | Unset):
         last_event_id (str | Unset):
 
@@ -253,6 +264,7 @@ async def asyncio_detailed(
         outcome=outcome,
         status_code=status_code,
         include_tests=include_tests,
+        all_tenants=all_tenants,
         tenterhook_tenant=tenterhook_tenant,
         last_event_id=last_event_id,
     )
@@ -272,6 +284,7 @@ async def asyncio(
     outcome: str | Unset = UNSET,
     status_code: str | Unset = UNSET,
     include_tests: bool | Unset = UNSET,
+    all_tenants: bool | Unset = UNSET,
     tenterhook_tenant: str | Unset = UNSET,
     last_event_id: str | Unset = UNSET,
 ) -> Problem | str | None:
@@ -285,6 +298,7 @@ async def asyncio(
         outcome (str | Unset):
         status_code (str | Unset):
         include_tests (bool | Unset):
+        all_tenants (bool | Unset):
         tenterhook_tenant (str | Unset):
         last_event_id (str | Unset):
 
@@ -306,6 +320,7 @@ async def asyncio(
             outcome=outcome,
             status_code=status_code,
             include_tests=include_tests,
+            all_tenants=all_tenants,
             tenterhook_tenant=tenterhook_tenant,
             last_event_id=last_event_id,
         )

@@ -15,6 +15,7 @@ def _get_kwargs(
     *,
     limit: int | Unset = 100,
     cursor: str | Unset = UNSET,
+    all_tenants: bool | Unset = UNSET,
     tenterhook_tenant: str | Unset = UNSET,
     tenterhook_form: ListWebhooksTenterhookForm | Unset = UNSET,
 ) -> dict[str, Any]:
@@ -30,6 +31,8 @@ def _get_kwargs(
     params["limit"] = limit
 
     params["cursor"] = cursor
+
+    params["all_tenants"] = all_tenants
 
     params = {k: v for k, v in params.items() if v is not UNSET and v is not None}
 
@@ -103,6 +106,7 @@ def sync_detailed(
     client: AuthenticatedClient,
     limit: int | Unset = 100,
     cursor: str | Unset = UNSET,
+    all_tenants: bool | Unset = UNSET,
     tenterhook_tenant: str | Unset = UNSET,
     tenterhook_form: ListWebhooksTenterhookForm | Unset = UNSET,
 ) -> Response[Problem | WebhookPage]:
@@ -111,6 +115,7 @@ def sync_detailed(
     Args:
         limit (int | Unset):  Default: 100.
         cursor (str | Unset):
+        all_tenants (bool | Unset):
         tenterhook_tenant (str | Unset):
         tenterhook_form (ListWebhooksTenterhookForm | Unset):
 
@@ -125,6 +130,7 @@ def sync_detailed(
     kwargs = _get_kwargs(
         limit=limit,
         cursor=cursor,
+        all_tenants=all_tenants,
         tenterhook_tenant=tenterhook_tenant,
         tenterhook_form=tenterhook_form,
     )
@@ -141,6 +147,7 @@ def sync(
     client: AuthenticatedClient,
     limit: int | Unset = 100,
     cursor: str | Unset = UNSET,
+    all_tenants: bool | Unset = UNSET,
     tenterhook_tenant: str | Unset = UNSET,
     tenterhook_form: ListWebhooksTenterhookForm | Unset = UNSET,
 ) -> Problem | WebhookPage | None:
@@ -149,6 +156,7 @@ def sync(
     Args:
         limit (int | Unset):  Default: 100.
         cursor (str | Unset):
+        all_tenants (bool | Unset):
         tenterhook_tenant (str | Unset):
         tenterhook_form (ListWebhooksTenterhookForm | Unset):
 
@@ -164,6 +172,7 @@ def sync(
         client=client,
         limit=limit,
         cursor=cursor,
+        all_tenants=all_tenants,
         tenterhook_tenant=tenterhook_tenant,
         tenterhook_form=tenterhook_form,
     ).parsed
@@ -174,6 +183,7 @@ async def asyncio_detailed(
     client: AuthenticatedClient,
     limit: int | Unset = 100,
     cursor: str | Unset = UNSET,
+    all_tenants: bool | Unset = UNSET,
     tenterhook_tenant: str | Unset = UNSET,
     tenterhook_form: ListWebhooksTenterhookForm | Unset = UNSET,
 ) -> Response[Problem | WebhookPage]:
@@ -182,6 +192,7 @@ async def asyncio_detailed(
     Args:
         limit (int | Unset):  Default: 100.
         cursor (str | Unset):
+        all_tenants (bool | Unset):
         tenterhook_tenant (str | Unset):
         tenterhook_form (ListWebhooksTenterhookForm | Unset):
 
@@ -196,6 +207,7 @@ async def asyncio_detailed(
     kwargs = _get_kwargs(
         limit=limit,
         cursor=cursor,
+        all_tenants=all_tenants,
         tenterhook_tenant=tenterhook_tenant,
         tenterhook_form=tenterhook_form,
     )
@@ -210,6 +222,7 @@ async def asyncio(
     client: AuthenticatedClient,
     limit: int | Unset = 100,
     cursor: str | Unset = UNSET,
+    all_tenants: bool | Unset = UNSET,
     tenterhook_tenant: str | Unset = UNSET,
     tenterhook_form: ListWebhooksTenterhookForm | Unset = UNSET,
 ) -> Problem | WebhookPage | None:
@@ -218,6 +231,7 @@ async def asyncio(
     Args:
         limit (int | Unset):  Default: 100.
         cursor (str | Unset):
+        all_tenants (bool | Unset):
         tenterhook_tenant (str | Unset):
         tenterhook_form (ListWebhooksTenterhookForm | Unset):
 
@@ -234,6 +248,7 @@ async def asyncio(
             client=client,
             limit=limit,
             cursor=cursor,
+            all_tenants=all_tenants,
             tenterhook_tenant=tenterhook_tenant,
             tenterhook_form=tenterhook_form,
         )

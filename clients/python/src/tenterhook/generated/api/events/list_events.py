@@ -22,6 +22,7 @@ def _get_kwargs(
     since: datetime.datetime | Unset = UNSET,
     until: datetime.datetime | Unset = UNSET,
     include_tests: bool | Unset = UNSET,
+    all_tenants: bool | Unset = UNSET,
     tenterhook_tenant: str | Unset = UNSET,
 ) -> dict[str, Any]:
     headers: dict[str, Any] = {}
@@ -53,6 +54,8 @@ def _get_kwargs(
     params["until"] = json_until
 
     params["include_tests"] = include_tests
+
+    params["all_tenants"] = all_tenants
 
     params = {k: v for k, v in params.items() if v is not UNSET and v is not None}
 
@@ -133,6 +136,7 @@ def sync_detailed(
     since: datetime.datetime | Unset = UNSET,
     until: datetime.datetime | Unset = UNSET,
     include_tests: bool | Unset = UNSET,
+    all_tenants: bool | Unset = UNSET,
     tenterhook_tenant: str | Unset = UNSET,
 ) -> Response[EventPage | Problem]:
     """List events, newest first; with `after` oldest first, to follow them without a gap
@@ -147,6 +151,7 @@ def sync_detailed(
         since (datetime.datetime | Unset):
         until (datetime.datetime | Unset):
         include_tests (bool | Unset):
+        all_tenants (bool | Unset):
         tenterhook_tenant (str | Unset):
 
     Raises:
@@ -167,6 +172,7 @@ def sync_detailed(
         since=since,
         until=until,
         include_tests=include_tests,
+        all_tenants=all_tenants,
         tenterhook_tenant=tenterhook_tenant,
     )
 
@@ -189,6 +195,7 @@ def sync(
     since: datetime.datetime | Unset = UNSET,
     until: datetime.datetime | Unset = UNSET,
     include_tests: bool | Unset = UNSET,
+    all_tenants: bool | Unset = UNSET,
     tenterhook_tenant: str | Unset = UNSET,
 ) -> EventPage | Problem | None:
     """List events, newest first; with `after` oldest first, to follow them without a gap
@@ -203,6 +210,7 @@ def sync(
         since (datetime.datetime | Unset):
         until (datetime.datetime | Unset):
         include_tests (bool | Unset):
+        all_tenants (bool | Unset):
         tenterhook_tenant (str | Unset):
 
     Raises:
@@ -224,6 +232,7 @@ def sync(
         since=since,
         until=until,
         include_tests=include_tests,
+        all_tenants=all_tenants,
         tenterhook_tenant=tenterhook_tenant,
     ).parsed
 
@@ -240,6 +249,7 @@ async def asyncio_detailed(
     since: datetime.datetime | Unset = UNSET,
     until: datetime.datetime | Unset = UNSET,
     include_tests: bool | Unset = UNSET,
+    all_tenants: bool | Unset = UNSET,
     tenterhook_tenant: str | Unset = UNSET,
 ) -> Response[EventPage | Problem]:
     """List events, newest first; with `after` oldest first, to follow them without a gap
@@ -254,6 +264,7 @@ async def asyncio_detailed(
         since (datetime.datetime | Unset):
         until (datetime.datetime | Unset):
         include_tests (bool | Unset):
+        all_tenants (bool | Unset):
         tenterhook_tenant (str | Unset):
 
     Raises:
@@ -274,6 +285,7 @@ async def asyncio_detailed(
         since=since,
         until=until,
         include_tests=include_tests,
+        all_tenants=all_tenants,
         tenterhook_tenant=tenterhook_tenant,
     )
 
@@ -294,6 +306,7 @@ async def asyncio(
     since: datetime.datetime | Unset = UNSET,
     until: datetime.datetime | Unset = UNSET,
     include_tests: bool | Unset = UNSET,
+    all_tenants: bool | Unset = UNSET,
     tenterhook_tenant: str | Unset = UNSET,
 ) -> EventPage | Problem | None:
     """List events, newest first; with `after` oldest first, to follow them without a gap
@@ -308,6 +321,7 @@ async def asyncio(
         since (datetime.datetime | Unset):
         until (datetime.datetime | Unset):
         include_tests (bool | Unset):
+        all_tenants (bool | Unset):
         tenterhook_tenant (str | Unset):
 
     Raises:
@@ -330,6 +344,7 @@ async def asyncio(
             since=since,
             until=until,
             include_tests=include_tests,
+            all_tenants=all_tenants,
             tenterhook_tenant=tenterhook_tenant,
         )
     ).parsed

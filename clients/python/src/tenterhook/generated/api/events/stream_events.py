@@ -14,6 +14,7 @@ def _get_kwargs(
     after: str | Unset = UNSET,
     event_type: str | Unset = UNSET,
     include_tests: bool | Unset = UNSET,
+    all_tenants: bool | Unset = UNSET,
     tenterhook_tenant: str | Unset = UNSET,
     last_event_id: str | Unset = UNSET,
 ) -> dict[str, Any]:
@@ -31,6 +32,8 @@ def _get_kwargs(
     params["event_type"] = event_type
 
     params["include_tests"] = include_tests
+
+    params["all_tenants"] = all_tenants
 
     params = {k: v for k, v in params.items() if v is not UNSET and v is not None}
 
@@ -104,6 +107,7 @@ def sync_detailed(
     after: str | Unset = UNSET,
     event_type: str | Unset = UNSET,
     include_tests: bool | Unset = UNSET,
+    all_tenants: bool | Unset = UNSET,
     tenterhook_tenant: str | Unset = UNSET,
     last_event_id: str | Unset = UNSET,
 ) -> Response[Problem | str]:
@@ -113,6 +117,7 @@ def sync_detailed(
         after (str | Unset):
         event_type (str | Unset):
         include_tests (bool | Unset):
+        all_tenants (bool | Unset):
         tenterhook_tenant (str | Unset):
         last_event_id (str | Unset):
 
@@ -128,6 +133,7 @@ def sync_detailed(
         after=after,
         event_type=event_type,
         include_tests=include_tests,
+        all_tenants=all_tenants,
         tenterhook_tenant=tenterhook_tenant,
         last_event_id=last_event_id,
     )
@@ -145,6 +151,7 @@ def sync(
     after: str | Unset = UNSET,
     event_type: str | Unset = UNSET,
     include_tests: bool | Unset = UNSET,
+    all_tenants: bool | Unset = UNSET,
     tenterhook_tenant: str | Unset = UNSET,
     last_event_id: str | Unset = UNSET,
 ) -> Problem | str | None:
@@ -154,6 +161,7 @@ def sync(
         after (str | Unset):
         event_type (str | Unset):
         include_tests (bool | Unset):
+        all_tenants (bool | Unset):
         tenterhook_tenant (str | Unset):
         last_event_id (str | Unset):
 
@@ -170,6 +178,7 @@ def sync(
         after=after,
         event_type=event_type,
         include_tests=include_tests,
+        all_tenants=all_tenants,
         tenterhook_tenant=tenterhook_tenant,
         last_event_id=last_event_id,
     ).parsed
@@ -181,6 +190,7 @@ async def asyncio_detailed(
     after: str | Unset = UNSET,
     event_type: str | Unset = UNSET,
     include_tests: bool | Unset = UNSET,
+    all_tenants: bool | Unset = UNSET,
     tenterhook_tenant: str | Unset = UNSET,
     last_event_id: str | Unset = UNSET,
 ) -> Response[Problem | str]:
@@ -190,6 +200,7 @@ async def asyncio_detailed(
         after (str | Unset):
         event_type (str | Unset):
         include_tests (bool | Unset):
+        all_tenants (bool | Unset):
         tenterhook_tenant (str | Unset):
         last_event_id (str | Unset):
 
@@ -205,6 +216,7 @@ async def asyncio_detailed(
         after=after,
         event_type=event_type,
         include_tests=include_tests,
+        all_tenants=all_tenants,
         tenterhook_tenant=tenterhook_tenant,
         last_event_id=last_event_id,
     )
@@ -220,6 +232,7 @@ async def asyncio(
     after: str | Unset = UNSET,
     event_type: str | Unset = UNSET,
     include_tests: bool | Unset = UNSET,
+    all_tenants: bool | Unset = UNSET,
     tenterhook_tenant: str | Unset = UNSET,
     last_event_id: str | Unset = UNSET,
 ) -> Problem | str | None:
@@ -229,6 +242,7 @@ async def asyncio(
         after (str | Unset):
         event_type (str | Unset):
         include_tests (bool | Unset):
+        all_tenants (bool | Unset):
         tenterhook_tenant (str | Unset):
         last_event_id (str | Unset):
 
@@ -246,6 +260,7 @@ async def asyncio(
             after=after,
             event_type=event_type,
             include_tests=include_tests,
+            all_tenants=all_tenants,
             tenterhook_tenant=tenterhook_tenant,
             last_event_id=last_event_id,
         )
