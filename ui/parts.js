@@ -1,6 +1,6 @@
 /* The parts that all pages are made of: status, ids, times, threads, lists and their states, code, dialogs, toasts. */
 import { bytes, clock, html, ms, num, plain, render, span, useEffect, useLayoutEffect, useRef, useState, utc, w, when } from './base.js';
-import { curl, serverNow } from './api.js';
+import { call, curl, serverNow } from './api.js';
 
 export const Icon = ({ n }) => html`<i class=${'i i-' + n} aria-hidden="true"></i>`;
 
@@ -95,6 +95,37 @@ export const Thread = ({ d }) => {
   const label = [failed ? w('{0} failed', failed) : '', end === 'o' ? w('arrived') : end === 'n' ? w('another one is due') : end === 'h' ? w('held') : ''].filter(Boolean).join(', ') || w('no attempt');
   const width = Math.max(15, x - 11);
   return html`<svg class="thread" width=${width} height="18" viewBox=${`0 0 ${width} 18`} role="img" aria-label=${label}>${parts}</svg>`;
+};
+
+/* ---- sparks: two hours of an endpoint ---- */
+
+/** Loads the sparks of the endpoints of a list, one request for those that came last. Id → { succeeded, failed }.
+ * @param {string[]|null} ids @param {string} tenant @returns {Map<string, {succeeded: number[], failed: number[]}>} */
+export function useSparks(ids, tenant) {
+  const known = useRef(/** @type {Map<string, any>} */ (new Map())), [, seen] = useState(0);
+  const missing = (ids ?? []).filter((id) => !known.current.has(id)).slice(0, 100);
+  useEffect(() => {
+    if (!missing.length) return undefined;
+    const stop = new AbortController();
+    call('GET', '/v1/stats/sparks?endpoints=' + missing.map(encodeURIComponent).join(','), { tenant, signal: stop.signal }).then(({ data }) => {
+      for (const id of missing) known.current.set(id, null);
+      for (const s of data.data) known.current.set(s.endpoint, s);
+      seen((n) => n + 1);
+    }, () => {}); // a list without them is a list
+    return () => stop.abort();
+  }, [missing.join()]);
+  return known.current;
+}
+
+/** Bars of succeeded and failed attempts, the failed ones on top. */
+export const Spark = ({ of }) => {
+  if (!of) return html`<span class="spark"></span>`;
+  const all = of.succeeded.map((/** @type {number} */ n, /** @type {number} */ i) => n + of.failed[i]), most = Math.max(...all, 1), sum = (/** @type {number[]} */ v) => v.reduce((a, b) => a + b, 0), no = sum(of.failed);
+  const high = (/** @type {number} */ n) => (n ? Math.max(2, Math.round((n / most) * 20)) : 0);
+  return html`<svg class="spark" width="96" height="22" viewBox="0 0 96 22" role="img" aria-label=${w('{0} of {1} attempts failed in two hours', num(no), num(sum(all)))}>${all.map((/** @type {number} */ n, /** @type {number} */ i) => {
+    const bad = high(of.failed[i]), good = Math.max(0, high(n) - bad);
+    return n ? html`${good > 0 && html`<rect class="ok" x=${i * 4} y=${21 - good} width="3" height=${good} />`}${bad > 0 && html`<rect class="no" x=${i * 4} y=${21 - good - bad} width="3" height=${bad} />`}` : html`<rect class="gap" x=${i * 4} y="20" width="3" height="1" />`;
+  })}</svg>`;
 };
 
 /* ---- what a page asked for ---- */

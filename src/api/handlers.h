@@ -25,6 +25,7 @@ void th_h_backfill(struct th_api_req *r);
 void th_h_replays(struct th_api_req *r);
 void th_h_config(struct th_api_req *r);
 void th_h_stats(struct th_api_req *r);
+void th_h_sparks(struct th_api_req *r);
 void th_h_search(struct th_api_req *r);
 void th_h_replay(struct th_api_req *r);
 void th_h_replay_cancel(struct th_api_req *r);

@@ -71,6 +71,7 @@ const struct th_api_route th_api_routes[] = {
     {"GET", "/v1/tenants", NONE, READ_ONLY, 0, th_h_tenants, PAGE, 200, NULL, "TenantPage", "listTenants", "List tenants"},
     {"GET", "/v1/endpoint-health", READ, READ_ONLY, TEN, th_h_endpoint_health, PAGE " tenant state endpoint q", 200, NULL, "EndpointHealthPage", "listEndpointHealth", "Show the health of endpoints, newest first: the tenant's own; with the operator's key, those of all tenants"},
     {"GET", "/v1/stats", READ, READ_ONLY, TEN | TH_R_OF_FILTERS, th_h_stats, "tenant endpoint since until step", 200, NULL, "Stats", "getStats", "Count attempts by minute, hour or day: of an endpoint, the tenant, or with the operator's key of all tenants"},
+    {"GET", "/v1/stats/sparks", READ, READ_ONLY, TEN, th_h_sparks, "endpoints", 200, NULL, "Sparks", "getSparks", "Count the attempts of several endpoints in the last two hours, by five minutes, for a list of them"},
     {"PUT", "/v1/tenants/{tenant}", NONE, ADMIN, TH_R_BODY | TH_R_ETAG, th_h_tenant_put, DRY, 200, "TenantPut", "Tenant", "putTenant", "Create or change a tenant under the operator's own id"},
     {"GET", "/v1/tenants/{tenant}", NONE, READ_ONLY, TH_R_ETAG, th_h_tenant_get, "", 200, NULL, "Tenant", "getTenant", "Show one tenant"},
     {"DELETE", "/v1/tenants/{tenant}", NONE, ADMIN, TH_R_ETAG, th_h_tenant_del, "erase", 204, NULL, NULL, "deleteTenant", "Delete a tenant with its endpoints and keys; its events stay until retention, or are erased"},

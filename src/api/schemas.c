@@ -439,6 +439,13 @@ const struct th_api_schema th_api_schemas[] = {
     {"Stats", OBJECT("\"step\",\"since\",\"until\",\"complete_from\",\"data\"",
                      "\"step\":" STEP ",\"since\":" TIME ",\"until\":" TIME ",\"complete_from\":" TIME
                      ",\"data\":{\"type\":\"array\",\"maxItems\":1500,\"items\":" REF("StatsRow") "}")},
+    {"Sparks", OBJECT("\"since\",\"until\",\"step_seconds\",\"complete_from\",\"data\"",
+                      "\"since\":" TIME ",\"until\":" TIME ",\"step_seconds\":" INT ",\"complete_from\":" TIME
+                      ",\"data\":{\"type\":\"array\",\"maxItems\":100,\"items\":" REF("Spark") "}")},
+    {"Spark", OBJECT("\"endpoint\",\"succeeded\",\"failed\"",
+                     "\"endpoint\":" STR
+                     ",\"succeeded\":{\"type\":\"array\",\"minItems\":24,\"maxItems\":24,\"items\":" INT
+                     "},\"failed\":{\"type\":\"array\",\"minItems\":24,\"maxItems\":24,\"items\":" INT "}")},
     {"ReplayPage", PAGE("Replay")},
     {"Setting",
      OBJECT("\"key\",\"value\",\"origin\"", "\"key\":" STR ",\"value\":" STR_NULL ",\"origin\":" STR)},
@@ -603,6 +610,8 @@ const struct th_api_schema th_api_schemas_parameters[] = {
     QUERY("cursor", CURSOR, "next_cursor of the previous page"),
     QUERY("event_type", STR, "only this type, or types of a pattern: `a.*`, `*.b`"),
     QUERY("endpoint", STR, "only deliveries to this endpoint"),
+    QUERY("endpoints", STR,
+          "ids of at most 100 endpoints, with commas between; those that there are not are left out"),
     QUERY("filter", "{\"type\":\"string\",\"minLength\":1,\"maxLength\":4096}",
           "this filter instead of those of endpoints; the answer has one row"),
     QUERY("event", STR, "only deliveries of this event"),

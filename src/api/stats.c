@@ -1,10 +1,11 @@
-/* GET /v1/stats: attempts by minute, hour or day, with what they came to and how long they took; of an endpoint, a tenant, or (with an
+/* GET /v1/stats/sparks: how several endpoints did in the last two hours, for a list of them. GET /v1/stats: attempts by minute, hour or day, with what they came to and how long they took; of an endpoint, a tenant, or (with an
  * operator's key) the installation.
  *
  * The store has the sums (TH_OP_STATS); here is what may be asked, and how the answer is written. Counts are exact. Times are
  * collected in classes that grow by a tenth, so a percentile is at most 5 % off. Stores keep minutes for two days and hours for 31:
  * an answer by minute of an older time would show an hour's attempts in its first minute, so it is refused. */
 #include "api/fail.h"
+#include "api/fault.h"
 #include "api/handlers.h"
 #include "api/member.h"
 #include "api/query.h"
@@ -14,6 +15,7 @@
 #include "api/state.h"
 #include "base/timehist.h"
 #include "engine/engine.h"
+#include <stdlib.h>
 
 enum { MOST_BUCKETS = 1500 };
 #define MINUTE INT64_C(60000)
@@ -205,6 +207,132 @@ static bool scope_of(struct th_api_req *r, uint64_t *tenant, uint64_t *endpoint)
     *tenant = t ? t->no : 0;
     *endpoint = ep ? ep->no : 0;
     return true;
+}
+
+/* ---- sparks: the last two hours of several endpoints, for a list of them ---- */
+
+/* Why two hours: each minute of each endpoint is a look-up, so this costs a page of fifty endpoints 6,000 of them. */
+enum { SPARK_STEPS = 24, SPARKS_MOST = 100 };
+#define SPARK_STEP (5 * MINUTE)
+
+static void write_counts(struct th_jw *w, const char *name, const struct th_stats_bucket *b, bool succeeded)
+{
+    th_jw_key(w, th_str(name));
+    th_jw_array(w);
+    for (unsigned i = 0; i < SPARK_STEPS; i++)
+        th_jw_u64(w, succeeded ? b[i].by[0] : attempts_of(&b[i]) - b[i].by[0]);
+    th_jw_end_array(w);
+}
+
+static void send_sparks(struct th_op *op)
+{
+    struct th_api_req *r = op->user;
+    const struct th_stats *s = &r->op->stats;
+    struct th_jw w;
+
+    if (op->error) {
+        th_api_fail_store(r, op->error);
+        return;
+    }
+    w = th_api_reply_begin(r);
+    th_jw_object(&w);
+    th_api_member_time(&w, "since", s->since);
+    th_api_member_time(&w, "until", s->until);
+    th_api_member_int(&w, "step_seconds", SPARK_STEP / 1000);
+    th_api_member_time(&w, "complete_from", s->complete_from < s->until ? s->complete_from : s->until);
+    th_jw_key(&w, TH_LIT("data"));
+    th_jw_array(&w);
+    for (uint32_t i = 0; i < s->endpoint_count; i++) {
+        const struct th_endpoint *ep = th_engine_endpoint_no(r->api->engine, s->endpoints[i]);
+
+        if (!ep) /* deleted meanwhile */
+            continue;
+        th_jw_object(&w);
+        th_jw_key(&w, TH_LIT("endpoint"));
+        th_jw_raw(&w, TH_LIT("\""));
+        th_engine_endpoint_id(r->api->engine, ep, w.out);
+        th_buf_char(w.out, '"');
+        write_counts(&w, "succeeded", s->buckets + i * SPARK_STEPS, true);
+        write_counts(&w, "failed", s->buckets + i * SPARK_STEPS, false);
+        th_jw_end_object(&w);
+    }
+    th_jw_end_array(&w);
+    th_jw_end_object(&w);
+    th_api_reply(r, 200);
+}
+
+static int by_number(const void *a, const void *b)
+{
+    const uint64_t *x = a, *y = b;
+
+    return *x < *y ? -1 : *x > *y;
+}
+
+/* The endpoints that the query names and the key may see, each once. False: answered. */
+static bool several(struct th_api_req *r, uint64_t *list, uint32_t *count)
+{
+    const struct th_tenant *t = r->operator_key && r->unnamed ? NULL : r->tenant;
+    struct th_span rest;
+    uint32_t named = 0, kept = 0;
+
+    *count = 0;
+    if (!th_api_query_param(r, "endpoints", &rest) || !rest.n) {
+        th_api_fault_param(r, "endpoints", "is required: ids of endpoints with commas between");
+        return th_api_query_fail(r);
+    }
+    do {
+        const struct th_endpoint *ep = th_engine_endpoint_anywhere(r->api->engine, th_span_cut(&rest, ','));
+
+        if (++named > SPARKS_MOST) {
+            th_api_fault_param(r, "endpoints", "has more than %d ids", (int)SPARKS_MOST);
+            return th_api_query_fail(r);
+        }
+        if (ep && !ep->tenant->deleting && (!t || ep->tenant == t))
+            list[(*count)++] = ep->no;
+    } while (rest.n);
+    qsort(list, *count, sizeof *list, by_number);
+    for (uint32_t i = 0; i < *count; i++)
+        if (!kept || list[kept - 1] != list[i])
+            list[kept++] = list[i];
+    *count = kept;
+    return true;
+}
+
+static void answer_sparks(struct th_api_req *r)
+{
+    uint64_t *list = th_arena_get(&r->mem, SPARKS_MOST * sizeof *list);
+    int64_t now = th_engine_now(r->api->engine).wall.ms;
+    struct th_stats_bucket *buckets;
+    uint32_t count;
+    size_t bytes;
+
+    if (!list) {
+        th_api_fail_nomem(r);
+        return;
+    }
+    if (!several(r, list, &count))
+        return;
+    bytes = (size_t)count * SPARK_STEPS * sizeof *buckets;
+    buckets = th_arena_get(&r->mem, bytes ? bytes : 1);
+    if (!buckets) {
+        th_api_fail_nomem(r);
+        return;
+    }
+    memset(buckets, 0, bytes);
+    r->op->stats = (struct th_stats){.op = {.kind = TH_OP_STATS, .done = send_sparks, .user = r},
+                                     .endpoints = list,
+                                     .endpoint_count = count,
+                                     .since = now - now % SPARK_STEP - (SPARK_STEPS - 1) * SPARK_STEP,
+                                     .until = now + 1,
+                                     .step = SPARK_STEP,
+                                     .count = SPARK_STEPS,
+                                     .buckets = buckets};
+    th_engine_read(r->api->engine, &r->op->stats.op);
+}
+
+void th_h_sparks(struct th_api_req *r)
+{
+    th_api_read_in_turn(r, answer_sparks);
 }
 
 static void answer(struct th_api_req *r)

@@ -634,11 +634,15 @@ static inline unsigned th_stats_outcome(uint8_t class, bool ok)
 struct th_stats {
     struct th_op op;
     uint64_t tenant, endpoint; /* 0: of all */
+    /* several endpoints, each for itself; sorted ascending. NULL: `tenant` and `endpoint` say whose */
+    const uint64_t *endpoints;
+    uint32_t endpoint_count;
     /* wall ms; of older attempts only hour or day are known, which count whole by their beginning. `since` is a multiple of
-     * `step`, which is a minute, an hour or a day */
+     * `step`, which is some minutes, an hour or a day */
     int64_t since, until, step;
     uint32_t count;
-    struct th_stats_bucket *buckets; /* caller's array of count, zero: of the steps from `since` on */
+    /* caller's array of count, zero: of the steps from `since` on; with `endpoints` so many for each, one behind the other */
+    struct th_stats_bucket *buckets;
     /* result: since, or later when not all before it was looked at */
     int64_t complete_from;
 };

@@ -9,8 +9,9 @@
 #include "base/map.h"
 #include "store/store_roll.h"
 #include "store/store_scan.h"
+#include <stdlib.h>
 
-enum { TAIL_MOST = 32768, HALF_MOST = 4096, TENANTS_MOST = 65536 };
+enum { TAIL_MOST = 32768, HALF_MOST = 16384, TENANTS_MOST = 65536 };
 #define MARGIN_MS INT64_C(86400000) /* longer than any attempt takes, and farther than clocks step back */
 
 struct reading {
@@ -19,7 +20,11 @@ struct reading {
     uint64_t built; /* the mark */
     unsigned kind;
     uint64_t key;
-    struct half { /* minutes whose row has a part of what lies above the mark, in order */
+    const uint64_t *endpoints; /* whose numbers are asked for, each for itself; NULL: those of `key` */
+    uint32_t endpoint_count;
+    struct
+        half { /* minutes of an endpoint (or of `key`) whose row has a part of what lies above the mark, in order */
+        uint32_t of;
         int64_t t;
         uint64_t upto;
     } half[HALF_MOST];
@@ -27,16 +32,17 @@ struct reading {
     struct th_map tenants; /* of endpoints */
 };
 
-static struct th_stats_bucket *bucket_at(const struct th_stats *op, int64_t minute)
+/* `of`: the place in op->endpoints, 0 without these. */
+static struct th_stats_bucket *bucket_at(const struct th_stats *op, uint32_t of, int64_t minute)
 {
     int64_t ms = minute * ST_MINUTE_MS;
 
     if (ms < op->since || ms >= op->until)
         return NULL;
-    return &op->buckets[(ms - op->since) / op->step];
+    return &op->buckets[(int64_t)of * op->count + (ms - op->since) / op->step];
 }
 
-static int read_level(struct reading *x, unsigned level)
+static int read_level(struct reading *x, unsigned level, uint32_t of)
 {
     struct st_stmt *st = x->r->st[ST_R_ROLL_OF];
     struct st_stmt *first = x->r->st[ST_R_ROLL_FIRST];
@@ -59,32 +65,52 @@ static int read_level(struct reading *x, unsigned level)
     st_i64(st, 6, step);
     while ((rc = st_step(st)) == ST_ROW) {
         int64_t t = st_col_i64(st, 0);
-        struct th_stats_bucket *b = bucket_at(x->op, t);
+        struct th_stats_bucket *b = bucket_at(x->op, of, t);
 
         if (b && !st_roll_add(b, st_col(st, 2)))
             break;
         if (st_col_u64(st, 1) > x->built && x->half_count < HALF_MOST)
-            x->half[x->half_count++] = (struct half){t, st_col_u64(st, 1)};
+            x->half[x->half_count++] = (struct half){of, t, st_col_u64(st, 1)};
     }
     st_reset(st);
     return rc == ST_DONE ? ST_OK : rc == ST_ROW ? ST_CORRUPT : rc;
 }
 
-static bool is_in_row(const struct reading *x, const struct st_roll_attempt *a)
+static bool is_in_row(const struct reading *x, const struct st_roll_attempt *a, uint32_t of)
 {
     unsigned low = 0, high = x->half_count;
 
     while (low < high) {
         unsigned mid = low + (high - low) / 2;
 
-        if (x->half[mid].t == a->minute)
+        if (x->half[mid].of == of && x->half[mid].t == a->minute)
             return a->no < x->half[mid].upto;
-        if (x->half[mid].t < a->minute)
+        if (x->half[mid].of < of || (x->half[mid].of == of && x->half[mid].t < a->minute))
             low = mid + 1;
         else
             high = mid;
     }
     return false;
+}
+
+/** The place of an attempt's endpoint among those asked for. False: it is none of them. */
+static bool place_of(const struct reading *x, uint64_t endpoint, uint32_t *of)
+{
+    uint32_t low = 0, high = x->endpoint_count;
+
+    *of = 0;
+    if (!x->endpoints)
+        return true;
+    while (low < high) {
+        uint32_t mid = low + (high - low) / 2;
+
+        if (x->endpoints[mid] < endpoint)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    *of = low;
+    return low < x->endpoint_count && x->endpoints[low] == endpoint;
 }
 
 static int is_wanted(struct reading *x, const struct st_roll_attempt *a, bool *wanted)
@@ -93,7 +119,7 @@ static int is_wanted(struct reading *x, const struct st_roll_attempt *a, bool *w
     uint64_t tenant;
     int rc;
 
-    *wanted = !a->test && (x->kind != ST_ROLL_ENDPOINT || a->endpoint == x->key);
+    *wanted = !a->test && (x->kind != ST_ROLL_ENDPOINT || x->endpoints || a->endpoint == x->key);
     if (!*wanted || x->kind != ST_ROLL_TENANT)
         return ST_OK;
     tenant = (uint64_t)(uintptr_t)th_map_get(&x->tenants, a->endpoint);
@@ -121,6 +147,7 @@ static int read_tail(struct reading *x)
     while ((rc = st_step(st)) == ST_ROW && inner == ST_OK) {
         struct st_roll_attempt a;
         struct th_stats_bucket *b;
+        uint32_t of;
         bool wanted;
 
         st_roll_attempt(st, &a);
@@ -131,8 +158,10 @@ static int read_tail(struct reading *x)
         edge = a.end_ms;
         if (a.end_ms < x->op->since - MARGIN_MS)
             break;
-        b = bucket_at(x->op, a.minute);
-        if (!b || is_in_row(x, &a))
+        if (!place_of(x, a.endpoint, &of))
+            continue;
+        b = bucket_at(x->op, of, a.minute);
+        if (!b || is_in_row(x, &a, of))
             continue;
         inner = is_wanted(x, &a, &wanted);
         if (inner == ST_OK && wanted)
@@ -142,12 +171,27 @@ static int read_tail(struct reading *x)
     return inner != ST_OK ? inner : rc == ST_ROW || rc == ST_DONE ? ST_OK : rc;
 }
 
+static int by_time(const void *a, const void *b)
+{
+    const struct half *x = a, *y = b;
+
+    return x->t < y->t ? -1 : x->t > y->t;
+}
+
 static int read_all(struct reading *x)
 {
     int rc = st_scan_built(x->r, ST_RUN_ATTEMPT, &x->built);
 
-    for (unsigned level = 0; rc == ST_OK && level < ST_ROLL_LEVELS; level++)
-        rc = read_level(x, level);
+    for (uint32_t of = 0; rc == ST_OK && of < (x->endpoints ? x->endpoint_count : 1); of++) {
+        uint32_t first = x->half_count;
+
+        if (x->endpoints)
+            x->key = x->endpoints[of];
+        for (unsigned level = 0; rc == ST_OK && level < ST_ROLL_LEVELS; level++)
+            rc = read_level(x, level, of);
+        if (x->half_count > first)
+            qsort(x->half + first, x->half_count - first, sizeof x->half[0], by_time);
+    }
     return rc == ST_OK ? read_tail(x) : rc;
 }
 
@@ -163,7 +207,9 @@ void st_roll_stats(struct st_reader *r, struct th_stats *op)
     }
     x->r = r;
     x->op = op;
-    x->kind = op->endpoint ? ST_ROLL_ENDPOINT : op->tenant ? ST_ROLL_TENANT : ST_ROLL_ALL;
+    x->endpoints = op->endpoints;
+    x->endpoint_count = op->endpoint_count;
+    x->kind = op->endpoint || op->endpoints ? ST_ROLL_ENDPOINT : op->tenant ? ST_ROLL_TENANT : ST_ROLL_ALL;
     x->key = op->endpoint ? op->endpoint : op->tenant;
     th_map_init(&x->tenants, TENANTS_MOST, 0x9e3779b97f4a7c15u);
     rc = st_run(r->st[ST_R_BEGIN]);

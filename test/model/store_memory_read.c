@@ -404,12 +404,15 @@ static void stats(const struct mem_store *s, struct th_stats *op)
     op->complete_from = op->since;
     for (size_t i = 0; i < s->sample_n; i++) {
         const struct mem_sample *a = &s->samples[i];
-        struct th_stats_bucket *b;
+        struct th_stats_bucket *b = op->buckets;
+        uint32_t of = 0;
 
+        while (of < op->endpoint_count && op->endpoints[of] != a->endpoint)
+            of++;
         if (a->at < op->since || a->at >= op->until || (op->tenant && a->tenant != op->tenant) ||
-            (op->endpoint && a->endpoint != op->endpoint))
+            (op->endpoint && a->endpoint != op->endpoint) || (op->endpoints && of == op->endpoint_count))
             continue;
-        b = &op->buckets[(a->at - op->since) / op->step];
+        b += (int64_t)of * op->count + (a->at - op->since) / op->step;
         b->by[a->outcome]++;
         if (a->us >= 0)
             b->times[th_timehist_class(a->us)]++;

@@ -83,6 +83,7 @@ ROUTES = {
     "PUT /v1/tenants/{tenant}/event-types/{type}": ("admin", None),
     "DELETE /v1/tenants/{tenant}/event-types/{type}": ("admin", None),
     "GET /v1/stats": ("read-only", "webhooks:read"),
+    "GET /v1/stats/sparks": ("read-only", "webhooks:read"),
     "GET /v1/search": ("read-only", None),
     "GET /v1/dialects": ("read-only", "any"),
     "GET /v1/dialects/{name}": ("read-only", "any"),

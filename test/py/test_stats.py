@@ -100,3 +100,30 @@ def test_times_and_steps(filled):
     assert total(acme.get(f"/v1/stats?until={first}&since=2026-01-01T00:00:00Z&step=1d").json)[0] == 0
     for wrong in ("step=2m", "step=1m&since=2020-01-01T00:00:00Z", "since=2100-01-01T00:00:00Z", "since=yesterday", "since=2026-01-02T00:00:00Z&until=2026-01-01T00:00:00Z"):
         problem(acme.get("/v1/stats?" + wrong), 400)
+
+
+def test_sparks_are_the_counts_of_each_endpoint(filled):
+    api = filled["api"]
+    names = [filled[name] for name in ("good", "down", "other")]
+    for _ in range(20):  # the one that is down is tried again meanwhile
+        before = [total(api.get(f"/v1/stats?endpoint={name}&step=1d").json) for name in names]
+        sparks = api.get("/v1/stats/sparks?endpoints=" + ",".join(reversed(names)) + ",we_nothing," + names[0]).expect(200).json
+        if before == [total(api.get(f"/v1/stats?endpoint={name}&step=1d").json) for name in names]:
+            break
+    found = {row["endpoint"]: row for row in sparks["data"]}
+    assert len(sparks["data"]) == 3 and set(found) == set(names)
+    assert sparks["step_seconds"] == 300 and sparks["complete_from"] == sparks["since"] and sparks["since"][14:16] in [f"{m:02}" for m in range(0, 60, 5)]
+    for name, (attempts, succeeded, _) in zip(names, before):
+        assert len(found[name]["succeeded"]) == len(found[name]["failed"]) == 24
+        assert sum(found[name]["succeeded"]) == succeeded and sum(found[name]["failed"]) == attempts - succeeded
+    assert sum(found[filled["good"]]["succeeded"]) == 200 and sum(found[filled["down"]]["failed"]) >= 1
+
+
+def test_sparks_show_nobody_elses(filled):
+    api = filled["api"]
+    key = api.with_key(api.post("/v1/tenants/globex/keys", {"scopes": ["webhooks:read"]}).expect(201).json["key"])
+    asked = "/v1/stats/sparks?endpoints=" + ",".join(filled[name] for name in ("good", "down", "other"))
+    for one in (key, filled["globex"]):
+        assert [row["endpoint"] for row in one.get(asked).expect(200).json["data"]] == [filled["other"]]
+    for wrong in ("", "?endpoints=", "?endpoints=" + ",".join(["we_x"] * 101)):
+        problem(api.get("/v1/stats/sparks" + wrong), 400)

@@ -81,6 +81,41 @@ static void compare(struct fx *mem, struct fx *sql, int64_t now, int64_t step, u
     free(a);
 }
 
+/* Several endpoints at once: what each has alone, in steps of five minutes too. */
+static void compare_several(struct fx *mem, struct fx *sql, int64_t now)
+{
+    enum { STEPS = 24, MIN5 = 300000 };
+    static const uint64_t endpoints[] = {1, 3, ENDPOINTS, ENDPOINTS + 5}; /* of which one does not exist */
+    static struct th_stats_bucket several[2][4 * STEPS], one[STEPS];
+    struct th_stats s = {.op = {.kind = TH_OP_STATS},
+                         .endpoints = endpoints,
+                         .endpoint_count = 4,
+                         .since = now / MIN5 * MIN5 - (STEPS - 1) * MIN5,
+                         .until = now + 1,
+                         .step = MIN5,
+                         .count = STEPS};
+    struct fx *both[2] = {mem, sql};
+
+    memset(several, 0, sizeof several);
+    for (int i = 0; i < 2; i++) {
+        s.buckets = several[i];
+        fx_current = both[i];
+        assert_int_equal(fx_run(both[i], &s.op), TH_OK);
+    }
+    assert_memory_equal(several[0], several[1], sizeof several[0]);
+    for (int k = 0; k < 4; k++) {
+        struct th_stats alone = s;
+
+        memset(one, 0, sizeof one);
+        alone.endpoints = NULL;
+        alone.endpoint_count = 0;
+        alone.endpoint = endpoints[k];
+        alone.buckets = one;
+        assert_int_equal(fx_run(sql, &alone.op), TH_OK);
+        assert_memory_equal(one, several[1] + k * STEPS, sizeof one);
+    }
+}
+
 static void compare_all(struct fx *mem, struct fx *sql, int64_t now)
 {
     for (uint64_t who = 0; who <= TENANTS + ENDPOINTS; who++) {
@@ -90,6 +125,7 @@ static void compare_all(struct fx *mem, struct fx *sql, int64_t now)
         compare(mem, sql, now, 3600000, 30 * 24, tenant, endpoint);
         compare(mem, sql, now, DAY_MS, 399, tenant, endpoint);
     }
+    compare_several(mem, sql, now);
 }
 
 /* One delivery of each endpoint, and up to three attempts of each. */
