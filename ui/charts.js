@@ -76,10 +76,10 @@ const Plot = ({ given, range, lines, text, where, high = 150, unit = short, full
       const index = (/** @type {any} */ u, /** @type {number} */ x) => Math.max(0, Math.min(list.length - 1, Math.floor((u.posToVal(x, 'x') * 1000 - list[0].t) / list[0].width)));
       const axis = { stroke: colour('ink-2'), font: '11px ' + getComputedStyle(document.body).fontFamily, ticks: { show: false }, grid: { stroke: colour('chart-grid'), width: 1 } };
       const made = new uPlot({
-        width: Math.max(120, box.current.clientWidth), height: high, legend: { show: false }, padding: [8, 8, 0, 0],
+        width: Math.max(120, box.current.clientWidth), height: high, legend: { show: false }, padding: [8, 8, 0, 16],
         cursor: { y: false, points: { size: 6 }, drag: { x: true, y: false, setScale: false, dist: 6 } }, select: { show: true },
         scales: { x: { time: true, range: [list[0].t / 1000, (list[list.length - 1].t + list[0].width) / 1000] }, y: { range: (/** @type {any} */ u, /** @type {number} */ min, /** @type {number} */ max) => [0, full ?? Math.max(1, (max ?? 1) * 1.05)] } },
-        axes: [{ ...axis, space: 56, grid: { show: false }, values: (/** @type {any} */ u, /** @type {number[]} */ ticks) => ticks.map((s) => label(s * 1000, range)) },
+        axes: [{ ...axis, size: 26, space: 56, grid: { show: false }, values: (/** @type {any} */ u, /** @type {number[]} */ ticks) => ticks.map((s) => label(s * 1000, range)) },
           { ...axis, side: 1, size: 52, space: 40, values: (/** @type {any} */ u, /** @type {number[]} */ ticks) => ticks.map(unit) }],
         series: [{}, ...lines.map((l) => ({ label: l.name, stroke: colour(l.tone), fill: l.bar ? colour(l.tone) : undefined, width: l.bar ? 0 : 1.75, dash: l.dash, points: { show: !l.bar && list.filter((b) => l.value(b) !== null).length < 3, size: 5, fill: colour(l.tone) },
           paths: l.bar ? uPlot.paths.bars({ size: [0.84, 60], align: 0 }) : undefined, spanGaps: false }))],
@@ -102,6 +102,7 @@ const Plot = ({ given, range, lines, text, where, high = 150, unit = short, full
 const all = (b) => b.ok + b.no;
 const attempts = [{ name: 'succeeded', tone: 'chart-ok', bar: true, value: all, said: (b) => b.ok }, { name: 'failed', tone: 'bad', bar: true, value: (b) => b.no }];
 const share = (n) => `${Math.round(n * 10) / 10} %`;
+const within = (n) => (n ? ms(n) : '0');
 const failing = [{ name: 'failed', tone: 'bad', value: (b) => (all(b) ? (b.no / all(b)) * 100 : null) }];
 const times = [{ name: 'half within', tone: 'chart-line', value: (b) => b.p50 }, { name: '95 % within', tone: 'hold', dash: [5, 3], value: (b) => b.p95 }, { name: '99 % within', tone: 'warn', dash: [2, 3], value: (b) => b.p99 }];
 
@@ -127,7 +128,7 @@ const percent = (part, all) => `${((part / all) * 100).toFixed(part && part !== 
 const Key = ({ of }) => html`<span class="k">${of.map((l) => html`<span><i class=${'sw sw-' + l.tone}></i>${l.name}</span>`)}</span>`;
 const Three = ({ d, list, range, unit, where, last }) => html`<div class="charts"><figure><figcaption>Attempts in each ${unit}<${Key} of=${attempts} /></figcaption><${Plot} given=${list} range=${range} lines=${attempts} where=${where} text=${`Attempts in each ${unit}: ${num(d?.ok ?? 0)} succeeded and ${num(d?.no ?? 0)} failed. The same as a table by the button above.`} /></figure>
     <figure><figcaption>Share that failed <b>${d && d.ok + d.no ? percent(d.no, d.ok + d.no) : ''}</b></figcaption><${Plot} given=${list} range=${range} lines=${failing} where=${where} unit=${share} full=${100} text=${d && d.ok + d.no ? `${percent(d.no, d.ok + d.no)} of the attempts failed.` : 'Share of attempts that failed: none yet.'} /></figure>
-    <figure><figcaption>Time of an attempt, ms <b>${last ? ms(last.p50) : ''}</b><${Key} of=${times} /></figcaption><${Plot} given=${list} range=${range} lines=${times} where=${where} text=${last ? `Milliseconds of an attempt: half within ${ms(last.p50)}, 95 percent within ${ms(last.p95)}, 99 percent within ${ms(last.p99)} at the end.` : 'Milliseconds of an attempt: none yet.'} /></figure></div>`;
+    <figure><figcaption>Time of an attempt <b>${last ? ms(last.p50) : ''}</b><${Key} of=${times} /></figcaption><${Plot} given=${list} range=${range} lines=${times} where=${where} unit=${within} text=${last ? `Milliseconds of an attempt: half within ${ms(last.p50)}, 95 percent within ${ms(last.p95)}, 99 percent within ${ms(last.p99)} at the end.` : 'Milliseconds of an attempt: none yet.'} /></figure></div>`;
 
 /** The charts of the installation or of a tenant. */
 export const Charts = ({ range: name, tenant }) => {

@@ -23,9 +23,11 @@ export function requestOf(text) {
   }
 }
 
+const sentence = (/** @type {string} */ text) => text.charAt(0).toUpperCase() + text.slice(1) + (/[.?!]$/.test(text) ? '' : '.');
+
 const Verdict = ({ said }) => html`<div role="status"><p class=${said.verified ? 'good' : 'bad'}><b>${said.verified ? w('This request verifies.') : w('This request is refused: {0}', plain(said.detail))}</b></p>
-  <ol class="explained">${said.steps.map((s) => html`<li><span class=${s.ok ? 'good' : 'bad'}><${Icon} n=${s.ok ? 'ok' : 'x'} />${s.ok ? w('right') : w('wrong')}</span> <b class="any">${plain(s.name)}</b> <span class="any dim">${plain(s.value)}</span></li>`)}</ol>
-  ${said.findings.map((f) => html`<p class="any">${plain(f)}</p>`)}</div>`;
+  <ol class="explained">${said.steps.map((s) => html`<li><span class=${'st ' + (s.ok ? 'st-ok' : 'st-x')}><${Icon} n=${s.ok ? 'ok' : 'x'} />${s.ok ? w('right') : w('wrong')}</span> <b class="any">${plain(s.name)}</b> <span class="any dim">${plain(s.value)}</span></li>`)}</ol>
+  ${said.findings.map((f) => html`<p class="any">${sentence(plain(f))}</p>`)}</div>`;
 
 export const Explain = ({ id, tenant }) => {
   const [text, setText] = useState(''), [secret, setSecret] = useState(''), [at, setAt] = useState(''), [said, setSaid] = useState(/** @type {any} */ (null)), [problem, setProblem] = useState(/** @type {any} */ (null)), [busy, setBusy] = useState(false);

@@ -12,9 +12,9 @@ export function trouble(h) {
   const what = last?.status ? html`Answers <b>${last.status}</b>` : last ? html`<b>${outcomeWord(last.outcome)}</b>${last.detail ? `: ${plain(last.detail)}` : ''}` : 'No attempt yet';
   if (h.state === 'disabled') {
     return [h.disabled?.reason === 'gone' ? html`Answered <b>410 Gone</b>, which disables at once` : html`${what}, and was disabled (${plain(h.disabled?.reason)})`,
-      html`Since <${Time} at=${h.disabled?.at} />. What came since is held; nothing is lost`];
+      html`Since <${Time} at=${h.disabled?.at} />. What came since is held; nothing is lost.`];
   }
-  if (h.state === 'paused') return ['Paused by somebody', 'New deliveries are held'];
+  if (h.state === 'paused') return ['Paused by somebody', 'New deliveries are held.'];
   const cut = h.disable_at ? html` It is disabled <${Time} at=${h.disable_at} /> if it goes on.` : '', first = h.first_attempts, share = first?.count >= 10 ? html` ${first.failed_percent} % of its first attempts fail.` : '';
   return [what, html`${since ? html`Since <${Time} at=${h.failing_since} />, ${since}. ` : ''}${h.resting_until ? html`It asked for a rest until <${Time} at=${h.resting_until} />` : h.breaker_open ? 'Nobody answers there; it is probed from time to time' : 'Tried again by itself'}.${share}${cut}`];
 }
