@@ -2841,6 +2841,34 @@ type SourceAddresses struct {
 	Prefixes []string `json:"prefixes"`
 }
 
+// Spark defines model for Spark.
+type Spark struct {
+	// Endpoint id of the endpoint, even if it is deleted; null: nothing is known about it
+	Endpoint string `json:"endpoint"`
+
+	// Failed the same of attempts that failed
+	Failed []int64 `json:"failed"`
+
+	// Succeeded 24 numbers, the oldest first: attempts that began in these five minutes and succeeded
+	Succeeded []int64 `json:"succeeded"`
+}
+
+// Sparks defines model for Sparks.
+type Sparks struct {
+	// CompleteFrom all attempts that began from then on are counted; of earlier ones perhaps not all
+	CompleteFrom time.Time `json:"complete_from"`
+
+	// Data the rows of this page
+	Data []Spark `json:"data"`
+
+	// Since beginning of the first five minutes
+	Since       time.Time `json:"since"`
+	StepSeconds int64     `json:"step_seconds"`
+
+	// Until end of the last five minutes, which are not over
+	Until time.Time `json:"until"`
+}
+
 // Stats defines model for Stats.
 type Stats struct {
 	// CompleteFrom all attempts that began from then on are counted; of earlier ones perhaps not all
@@ -3422,6 +3450,9 @@ type DryRun = bool
 // Endpoint defines model for endpoint.
 type Endpoint = string
 
+// Endpoints defines model for endpoints.
+type Endpoints = string
+
 // Erase defines model for erase.
 type Erase = bool
 
@@ -3985,6 +4016,15 @@ type GetStatsParams struct {
 
 // GetStatsParamsStep defines parameters for GetStats.
 type GetStatsParamsStep string
+
+// GetSparksParams defines parameters for GetSparks.
+type GetSparksParams struct {
+	// Endpoints ids of at most 100 endpoints, with commas between; those that there are not are left out
+	Endpoints *Endpoints `form:"endpoints,omitempty" json:"endpoints,omitempty"`
+
+	// TenterhookTenant with the operator's key: the tenant to act for (default: that of the object that an id names, else default)
+	TenterhookTenant *TenterhookTenantParameter `json:"Tenterhook-Tenant,omitempty"`
+}
 
 // PreviewTemplateParams defines parameters for PreviewTemplate.
 type PreviewTemplateParams struct {
@@ -5030,6 +5070,11 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/stats (the `GetStats` operationId).
 	GetStats(ctx context.Context, params *GetStatsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetSparks Count the attempts of several endpoints in the last two hours, by five minutes, for a list of them
+	//
+	// Corresponds with GET /v1/stats/sparks (the `GetSparks` operationId).
+	GetSparks(ctx context.Context, params *GetSparksParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// PreviewTemplateWithBody Show the body that a template makes of an event; nothing is stored or sent
 	//
@@ -6208,6 +6253,21 @@ func (c *Client) ListSourceAddresses(ctx context.Context, reqEditors ...RequestE
 // Corresponds with GET /v1/stats (the `GetStats` operationId).
 func (c *Client) GetStats(ctx context.Context, params *GetStatsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetStatsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetSparks Count the attempts of several endpoints in the last two hours, by five minutes, for a list of them
+//
+// Corresponds with GET /v1/stats/sparks (the `GetSparks` operationId).
+func (c *Client) GetSparks(ctx context.Context, params *GetSparksParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetSparksRequest(c.Server, params)
 	if err != nil {
 		return nil, err
 	}
@@ -10279,6 +10339,75 @@ func NewGetStatsRequest(server string, params *GetStatsParams) (*http.Request, e
 		if params.Step != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "step", *params.Step, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.TenterhookTenant != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Tenterhook-Tenant", *params.TenterhookTenant, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Tenterhook-Tenant", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewGetSparksRequest constructs an http.Request for the GetSparks method
+func NewGetSparksRequest(server string, params *GetSparksParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/stats/sparks")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Endpoints != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "endpoints", *params.Endpoints, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {

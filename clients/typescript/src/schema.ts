@@ -592,6 +592,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/stats/sparks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Count the attempts of several endpoints in the last two hours, by five minutes, for a list of them */
+        get: operations["getSparks"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/tenants/{tenant}": {
         parameters: {
             query?: never;
@@ -1646,6 +1663,8 @@ export interface components {
             id: string;
             /** @description id of the event */
             event: string;
+            /** @description its tenant, in lists with all_tenants; otherwise absent */
+            tenant?: string;
             /** @description type of the event */
             event_type: string;
             /** @description id of the endpoint, even if it is deleted; null: nothing is known about it */
@@ -1698,6 +1717,8 @@ export interface components {
             id: string;
             /** @description id of the event */
             event: string;
+            /** @description its tenant, in lists with all_tenants; otherwise absent */
+            tenant?: string;
             /** @description type of the event */
             event_type: string;
             /** @description id of the endpoint, even if it is deleted; null: nothing is known about it */
@@ -1888,6 +1909,8 @@ export interface components {
             delivery: string;
             /** @description id of the event */
             event: string;
+            /** @description its tenant, in lists with all_tenants; otherwise absent */
+            tenant?: string;
             /** @description type of the event */
             event_type: string;
             /** @description id of the endpoint, even if it is deleted; null: nothing is known about it */
@@ -2041,6 +2064,8 @@ export interface components {
             body_format?: string;
             /** @description whether its requests carry traceparent and tracestate: on or off; null: as traces.pass_on of the server says */
             trace_context?: string;
+            /** @description its tenant, in lists with all_tenants; otherwise absent */
+            tenant?: string;
         };
         WebhookCreated: {
             /** @description its id; it never changes */
@@ -2550,6 +2575,35 @@ export interface components {
             complete_from: string;
             /** @description the rows of this page */
             data: components["schemas"]["StatsRow"][];
+        };
+        Sparks: {
+            /**
+             * Format: date-time
+             * @description beginning of the first five minutes
+             */
+            since: string;
+            /**
+             * Format: date-time
+             * @description end of the last five minutes, which are not over
+             */
+            until: string;
+            /** Format: int64 */
+            step_seconds: number;
+            /**
+             * Format: date-time
+             * @description all attempts that began from then on are counted; of earlier ones perhaps not all
+             */
+            complete_from: string;
+            /** @description the rows of this page */
+            data: components["schemas"]["Spark"][];
+        };
+        Spark: {
+            /** @description id of the endpoint, even if it is deleted; null: nothing is known about it */
+            endpoint: string;
+            /** @description 24 numbers, the oldest first: attempts that began in these five minutes and succeeded */
+            succeeded: number[];
+            /** @description the same of attempts that failed */
+            failed: number[];
         };
         ReplayPage: {
             /** @description the rows of this page */
@@ -3493,6 +3547,8 @@ export interface components {
         event_type: string;
         /** @description only deliveries to this endpoint */
         endpoint: string;
+        /** @description ids of at most 100 endpoints, with commas between; those that there are not are left out */
+        endpoints: string;
         /** @description this filter instead of those of endpoints; the answer has one row */
         filter: string;
         /** @description only deliveries of this event */
@@ -3531,6 +3587,8 @@ export interface components {
         cancel: boolean;
         /** @description true: erase the content of all events of the tenant, at once */
         erase: boolean;
+        /** @description true, with the operator's key and without a tenant: those of all tenants, each with the member `tenant` */
+        all_tenants: boolean;
         /** @description true: show tests as well, which are otherwise left out */
         include_tests: boolean;
         /** @description number of the page, in dialects with numbered pages */
@@ -3602,6 +3660,8 @@ export interface operations {
                 until?: components["parameters"]["until"];
                 /** @description true: show tests as well, which are otherwise left out */
                 include_tests?: components["parameters"]["include_tests"];
+                /** @description true, with the operator's key and without a tenant: those of all tenants, each with the member `tenant` */
+                all_tenants?: components["parameters"]["all_tenants"];
             };
             header?: {
                 /** @description with the operator's key: the tenant to act for (default: that of the object that an id names, else default) */
@@ -3762,6 +3822,8 @@ export interface operations {
                 event_type?: components["parameters"]["event_type"];
                 /** @description true: show tests as well, which are otherwise left out */
                 include_tests?: components["parameters"]["include_tests"];
+                /** @description true, with the operator's key and without a tenant: those of all tenants, each with the member `tenant` */
+                all_tenants?: components["parameters"]["all_tenants"];
             };
             header?: {
                 /** @description with the operator's key: the tenant to act for (default: that of the object that an id names, else default) */
@@ -3983,6 +4045,8 @@ export interface operations {
                 until?: components["parameters"]["until"];
                 /** @description true: show tests as well, which are otherwise left out */
                 include_tests?: components["parameters"]["include_tests"];
+                /** @description true, with the operator's key and without a tenant: those of all tenants, each with the member `tenant` */
+                all_tenants?: components["parameters"]["all_tenants"];
             };
             header?: {
                 /** @description with the operator's key: the tenant to act for (default: that of the object that an id names, else default) */
@@ -4035,6 +4099,8 @@ export interface operations {
                 status_code?: components["parameters"]["status_code"];
                 /** @description true: show tests as well, which are otherwise left out */
                 include_tests?: components["parameters"]["include_tests"];
+                /** @description true, with the operator's key and without a tenant: those of all tenants, each with the member `tenant` */
+                all_tenants?: components["parameters"]["all_tenants"];
             };
             header?: {
                 /** @description with the operator's key: the tenant to act for (default: that of the object that an id names, else default) */
@@ -4083,6 +4149,8 @@ export interface operations {
                 status_code?: components["parameters"]["status_code"];
                 /** @description true: show tests as well, which are otherwise left out */
                 include_tests?: components["parameters"]["include_tests"];
+                /** @description true, with the operator's key and without a tenant: those of all tenants, each with the member `tenant` */
+                all_tenants?: components["parameters"]["all_tenants"];
             };
             header?: {
                 /** @description with the operator's key: the tenant to act for (default: that of the object that an id names, else default) */
@@ -4257,6 +4325,8 @@ export interface operations {
                 limit?: components["parameters"]["limit"];
                 /** @description next_cursor of the previous page */
                 cursor?: components["parameters"]["cursor"];
+                /** @description true, with the operator's key and without a tenant: those of all tenants, each with the member `tenant` */
+                all_tenants?: components["parameters"]["all_tenants"];
             };
             header?: {
                 /** @description with the operator's key: the tenant to act for (default: that of the object that an id names, else default) */
@@ -5661,6 +5731,42 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Stats"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    getSparks: {
+        parameters: {
+            query?: {
+                /** @description ids of at most 100 endpoints, with commas between; those that there are not are left out */
+                endpoints?: components["parameters"]["endpoints"];
+            };
+            header?: {
+                /** @description with the operator's key: the tenant to act for (default: that of the object that an id names, else default) */
+                "Tenterhook-Tenant"?: components["parameters"]["Tenterhook-Tenant"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Request-Id": components["headers"]["Request-Id"];
+                    "Tenterhook-Tenant": components["headers"]["Tenterhook-Tenant"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Sparks"];
                 };
             };
             400: components["responses"]["BadRequest"];

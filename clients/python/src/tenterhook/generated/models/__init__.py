@@ -141,6 +141,8 @@ from .session_page import SessionPage
 from .setting import Setting
 from .setting_page import SettingPage
 from .source_addresses import SourceAddresses
+from .spark import Spark
+from .sparks import Sparks
 from .start_backfill_tenterhook_form import StartBackfillTenterhookForm
 from .start_replay_tenterhook_form import StartReplayTenterhookForm
 from .stats import Stats
@@ -321,6 +323,8 @@ __all__ = (
     "Setting",
     "SettingPage",
     "SourceAddresses",
+    "Spark",
+    "Sparks",
     "StartBackfillTenterhookForm",
     "StartReplayTenterhookForm",
     "Stats",

@@ -68,6 +68,7 @@ class Webhook:
         body_format (str | Unset): form: the body is sent as application/x-www-form-urlencoded; json or null: as JSON
         trace_context (str | Unset): whether its requests carry traceparent and tracestate: on or off; null: as
             traces.pass_on of the server says
+        tenant (str | Unset): its tenant, in lists with all_tenants; otherwise absent
     """
 
     id: str
@@ -101,6 +102,7 @@ class Webhook:
     method: str | Unset = UNSET
     body_format: str | Unset = UNSET
     trace_context: str | Unset = UNSET
+    tenant: str | Unset = UNSET
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
@@ -213,6 +215,8 @@ class Webhook:
 
         trace_context = self.trace_context
 
+        tenant = self.tenant
+
         field_dict: dict[str, Any] = {}
         field_dict.update(self.additional_properties)
         field_dict.update(
@@ -274,6 +278,8 @@ class Webhook:
             field_dict["body_format"] = body_format
         if trace_context is not UNSET:
             field_dict["trace_context"] = trace_context
+        if tenant is not UNSET:
+            field_dict["tenant"] = tenant
 
         return field_dict
 
@@ -457,6 +463,8 @@ class Webhook:
 
         trace_context = d.pop("trace_context", UNSET)
 
+        tenant = d.pop("tenant", UNSET)
+
         webhook = cls(
             id=id,
             url=url,
@@ -489,6 +497,7 @@ class Webhook:
             method=method,
             body_format=body_format,
             trace_context=trace_context,
+            tenant=tenant,
         )
 
         webhook.additional_properties = d
