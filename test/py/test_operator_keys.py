@@ -132,6 +132,8 @@ def filled(path, ids):
     head, _, rest = path.partition("/{id}")
     if path == "/v1/search":
         return path + "?q=acme"
+    if path == "/v1/stats/sparks":
+        return path + "?endpoints=" + ids["/v1/webhooks"]
     return (head + "/" + ids[head] + rest if "{id}" in path else path).replace("{tenant}", "acme").replace("{name}", "standard").replace("{type}", "c.d")
 
 
