@@ -13,9 +13,10 @@
 #   make fuzz       10 million executions of every fuzz target (RUNS=, ONLY=, JOBS=)
 #   make pairs      a million random queries of filters, compared with two other implementations of JSONPath
 #   make screenshots  pictures of every page of the dashboard, in both themes and three widths, in build/screenshots
-#   make install    PREFIX=/usr/local, DESTDIR= for packagers
+#   make install    PREFIX=/usr/local, DESTDIR= for packagers, BRIDGE=ON for the bridge too
 #   make bridge     tenterhook-bridge, which takes messages out of brokers (docs/bridge.md), in build/release
 #   make image      a container image without registry and shell, with SBOM and checksums, in build/image; runs test_image.py
+#                   (ARCH=arm64: for another architecture, built here and run by qemu)
 #   make first      how long from a client's built package to its first verified delivery, in each language
 #   make chart      renders, lints and checks the Helm chart with Helm's and Kubernetes' own Go packages
 #   make deb        the Debian packages of the committed tree, in build/deb
@@ -116,7 +117,8 @@ bench: build-bench
 screenshots: build-test
 	@TENTERHOOK_BUILD=$(TEST_DIR) $(PYTHON) tools/screenshots --output build/screenshots
 
-install: build
+BRIDGE ?= OFF
+install: $(if $(filter ON,$(BRIDGE)),build bridge,build)
 	@cmake --install $(RELEASE_DIR) --prefix $(PREFIX) --strip
 
 format:
@@ -132,10 +134,20 @@ lint:
 check-layers:
 	@tools/check-layers
 
+HERE := $(shell dpkg --print-architecture 2>/dev/null)
+ARCH ?= $(HERE)
+ifeq ($(ARCH),$(HERE))
 image: build
 	@tools/install-deps image
 	@packaging/image/build-image --binary $(RELEASE_DIR)/tenterhook --output build/image
-	@TENTERHOOK_IMAGE=$$(ls $(CURDIR)/build/image/*.tar) TENTERHOOK_BUILD=$(RELEASE_DIR) $(PYTHON) -m pytest -q test/py/test_image.py
+else
+image: build
+	@tools/install-deps image-$(ARCH)
+	@JOBS=$(JOBS) tools/build-cross $(ARCH) build/cross-$(ARCH)
+	@packaging/image/build-image --binary build/cross-$(ARCH)/build/tenterhook --arch $(ARCH) --like $(RELEASE_DIR)/tenterhook --output build/image
+	@$(PYTHON) tools/demo --binary build/cross-$(ARCH)/tenterhook
+endif
+	@TENTERHOOK_IMAGE=$$(ls $(CURDIR)/build/image/*-$(ARCH).tar) TENTERHOOK_BUILD=$(RELEASE_DIR) $(PYTHON) -m pytest -q -s test/py/test_image.py
 
 chart: build
 	@tools/install-deps chart

@@ -2,6 +2,7 @@
 import fnmatch
 import os
 import re
+import shutil
 import subprocess
 
 import pytest
@@ -11,9 +12,9 @@ from harness.server import ROOT, binary_path, clean_env
 LISTS = ROOT / "packaging" / "debian"
 
 
-def make_install(destdir, prefix):
+def make_install(destdir, prefix, *more):
     """Into `destdir`, from a build folder that stays between runs: the tests' own build has sanitizers in it."""
-    done = subprocess.run(["make", "install", f"PREFIX={prefix}", f"DESTDIR={destdir}",
+    done = subprocess.run(["make", "install", f"PREFIX={prefix}", f"DESTDIR={destdir}", *more,
                            f"RELEASE_DIR={binary_path().parent / 'packaged'}"], cwd=ROOT, env=clean_env(),
                           capture_output=True, text=True, timeout=500, check=False)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
@@ -24,7 +25,7 @@ def make_install(destdir, prefix):
 def installed(tmp_path_factory):
     """As a package build does it."""
     folder = tmp_path_factory.mktemp("installed")
-    make_install(folder, "/usr")
+    make_install(folder, "/usr", "BRIDGE=ON")
     return folder
 
 
@@ -46,7 +47,7 @@ def test_the_debian_packages_have_exactly_what_is_installed(installed):
 
 def test_every_command_has_its_page_and_every_shell_its_completion(installed):
     pages = {path.name for path in (installed / "usr/share/man/man1").iterdir()}
-    assert pages == {path.name for path in (ROOT / "packaging/man").glob("*.1")} and "tenterhook-serve.1" in pages
+    assert pages == {path.name for name in ("man", "bridge") for path in (ROOT / "packaging" / name).glob("*.1")} and "tenterhook-serve.1" in pages
     for shell, path in (("bash", "bash-completion/completions/tenterhook"), ("zsh", "zsh/site-functions/_tenterhook"),
                         ("fish", "fish/vendor_completions.d/tenterhook.fish")):
         made = subprocess.run([installed / "usr/bin/tenterhook", "help", "--completion", shell], capture_output=True, text=True,
@@ -70,6 +71,26 @@ def test_the_unit_names_what_was_installed(tmp_path, prefix, settings):
     assert os.access(here[0], os.X_OK)
     subprocess.run([here[0], "config", "check", "--config", here[1], "--data", tmp_path / "data"], env=clean_env(), check=True,
                    capture_output=True)
+
+
+def test_the_bridge_is_installed_where_it_is_asked_for(installed, tmp_path):
+    program = installed / "usr/bin/tenterhook-bridge"
+    shown = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout.split()
+    assert shown[2:] == ["amqp", "nats", "redis", "kafka"]
+    unit = (installed / "usr/lib/systemd/system/tenterhook-bridge.service").read_text()
+    (command,) = re.findall(r"^ExecStart=(.*)$", unit, re.M)
+    (tmp_path / "a.yaml").write_text("source: redis://127.0.0.1\nstream: a\naside: b\nserver: http://127.0.0.1\nevent:\n  type: /a\n")
+    words = [str(tmp_path) if word == "/etc/tenterhook/bridge" else word for word in command.split()[1:]]
+    subprocess.run([program, "--check", *words], env={**clean_env(), "TENTERHOOK_KEY": "k"}, check=True)
+    page = subprocess.run(["man", "-l", "--warnings", installed / "usr/share/man/man1/tenterhook-bridge.1"], capture_output=True, text=True,
+                          env={**clean_env(), "MANPAGER": "cat"}) if shutil.which("man") else None
+    assert page is None or (page.returncode == 0 and page.stderr == ""), page.stderr
+    # each option of the program, and each key of a stream's file, stands in the manual
+    manual = (ROOT / "packaging/bridge/tenterhook-bridge.1").read_text().replace("\\", "")
+    options = set(re.findall(r"--[a-z]+", subprocess.run([program, "--help"], capture_output=True, text=True, check=True).stdout))
+    keys = set(re.findall(r'\{"([a-z_]+)", &c->|th_span_is\(n->key, "([a-z_]+)"\)', (ROOT / "bridge/config.c").read_text()))
+    wanted = options | {a or b for a, b in keys}
+    assert {"--listen", "batch", "queue"} <= wanted and [name for name in wanted if name not in manual] == []
 
 
 def test_settings_that_are_there_stay(tmp_path):
@@ -128,7 +149,7 @@ def test_make_deb_names_what_the_packages_need():
     """Built where debhelper is; what it needs is known everywhere."""
     wanted = re.search(r"Build-Depends:\n((?: .*\n)+)", (LISTS / "control").read_text()).group(1)
     text = (ROOT / "tools/install-deps").read_text()
-    listed = set(re.search(r'run="([^"]*)"', text).group(1).split()) | set(re.search(r'deb\) need="\$run ([^"]*)"', text).group(1).split())
+    listed = set(" ".join(re.search(rf'{name}="([^"]*)"', text).group(1) for name in ("run", "headers", "bridge")).split()) | set(re.search(r'deb\) need="\$bridge ([^"]*)"', text).group(1).split())
     for line in wanted.split(",\n"):
         name = line.split()[0] if line.strip() else "debhelper"
         assert name.replace("debhelper-compat", "debhelper") in listed, name
