@@ -10,12 +10,15 @@
 #include "base/log.h"
 #include "event.h"
 #include "publish.h"
+#include "status.h"
 #include <curl/curl.h>
+#include <dirent.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -23,8 +26,10 @@
 #define ROUND_BYTES ((size_t)4 << 20)
 #define STREAMS_MAX 64
 #define REPORT_S 60
+#define LAG_S 10
 
 static atomic_bool stop;
+static bool status_wanted; /* set before any thread begins */
 
 struct stream {
     struct br_config config;
@@ -33,7 +38,9 @@ struct stream {
     struct br_publisher *publisher;
     struct br_message *messages;
     struct th_buf texts;
-    struct br_counts counts, reported;
+    struct br_counts counts;
+    uint64_t reported; /* messages taken and requests made, when the log last said so */
+    int64_t lag_asked_s;
     pthread_t thread;
 };
 
@@ -72,13 +79,14 @@ static int64_t now_s(void)
 static void report(struct stream *s)
 {
     const struct br_counts *c = &s->counts;
+    const uint64_t moved = br_get(c, BR_N_TAKEN) + br_get(c, BR_N_REQUESTS);
 
-    if (memcmp(c, &s->reported, sizeof *c) == 0)
+    if (moved == s->reported)
         return;
-    s->reported = *c;
-    th_log(TH_LOG_INFO, "bridged", TH_KC("file", s->config.file), TH_KI("accepted", c->accepted),
-           TH_KI("repeated", c->repeated), TH_KI("aside", c->aside), TH_KI("requests", c->requests),
-           TH_KI("retries", c->retries));
+    s->reported = moved;
+    th_log(TH_LOG_INFO, "bridged", TH_KC("file", s->config.file), TH_KI("accepted", br_get(c, BR_N_ACCEPTED)),
+           TH_KI("repeated", br_get(c, BR_N_REPEATED)), TH_KI("aside", br_get(c, BR_N_ASIDE)),
+           TH_KI("requests", br_get(c, BR_N_REQUESTS)), TH_KI("retries", br_get(c, BR_N_RETRIES)));
 }
 
 /* Takes what there is, at most a round. */
@@ -96,6 +104,8 @@ static enum br_result gather(struct stream *s, unsigned *count, char why[BR_WHY_
             break;
         bytes += m->body.n;
     }
+    br_count(&s->counts, BR_N_TAKEN, *count);
+    br_set(&s->counts, BR_N_HELD, *count);
     return *count ? BR_OK : r;
 }
 
@@ -133,7 +143,7 @@ static enum br_result put_aside(struct stream *s, unsigned count, char why[BR_WH
                TH_KC("why", m->reason));
         if (s->source->aside(s->broker, m, why) != BR_OK)
             return BR_LOST;
-        s->counts.aside++;
+        br_count(&s->counts, BR_N_ASIDE, 1);
     }
     return BR_OK;
 }
@@ -156,9 +166,35 @@ static enum br_result once(struct stream *s, unsigned *count, char why[BR_WHY_MA
     r = put_aside(s, *count, why);
     if (r == BR_OK)
         r = s->source->ack(s->broker, s->messages, *count, why);
-    if (r == BR_OK)
+    if (r == BR_OK) {
+        br_count(&s->counts, BR_N_ACKNOWLEDGED, *count);
+        br_set(&s->counts, BR_N_HELD, 0);
         *count = 0;
+    }
     return r;
+}
+
+/* Not when it cannot be known: an old number is better than a wrong one. */
+static void ask_lag(struct stream *s)
+{
+    uint64_t n;
+
+    if (now_s() - s->lag_asked_s < LAG_S)
+        return;
+    n = s->source->lag(s->broker);
+    s->lag_asked_s = now_s();
+    if (n != UINT64_MAX)
+        br_set(&s->counts, BR_N_LAG, n);
+}
+
+/* Between rounds, and while the server does not answer: then most of all somebody wants to know how much waits. */
+static void idle(void *ctx)
+{
+    struct stream *s = ctx;
+
+    br_beat(&s->counts);
+    if (status_wanted && s->broker)
+        ask_lag(s);
 }
 
 static void *run(void *arg)
@@ -169,6 +205,7 @@ static void *run(void *arg)
     char why[BR_WHY_MAX] = "";
 
     while (!atomic_load(&stop)) {
+        br_beat(&s->counts);
         if (!s->broker) {
             s->broker = s->source->open(&s->config, why);
             if (!s->broker) {
@@ -180,6 +217,9 @@ static void *run(void *arg)
             }
             th_log(TH_LOG_INFO, "connected to the broker", TH_KC("file", s->config.file));
             wait = 100;
+            br_count(&s->counts, BR_N_CONNECTIONS, 1);
+            br_set(&s->counts, BR_N_CONNECTED, 1);
+            s->lag_asked_s = 0;
         }
         if (once(s, &count, why) == BR_LOST) {
             th_log(TH_LOG_WARN, "the connection to the broker is lost", TH_KC("file", s->config.file),
@@ -187,7 +227,11 @@ static void *run(void *arg)
             s->source->close(s->broker, s->messages, count);
             s->broker = NULL;
             count = 0;
+            br_set(&s->counts, BR_N_CONNECTED, 0);
+            br_set(&s->counts, BR_N_HELD, 0);
+            continue;
         }
+        idle(s);
         if (now_s() - reported >= REPORT_S) {
             report(s);
             reported = now_s();
@@ -217,7 +261,7 @@ static bool stream_init(struct stream *s, const char *file)
     }
     th_buf_init(&s->texts, 256u << 20);
     s->messages = th_calloc(ROUND_MAX, sizeof *s->messages);
-    s->publisher = s->messages ? br_publisher_new(&s->config, &stop, why, sizeof why) : NULL;
+    s->publisher = s->messages ? br_publisher_new(&s->config, &stop, idle, s, why, sizeof why) : NULL;
     if (!s->publisher)
         fprintf(stderr, "tenterhook-bridge: %s\n", why);
     return s->publisher != NULL;
@@ -231,6 +275,45 @@ static void stream_fini(struct stream *s)
     br_config_free(&s->config);
 }
 
+static int is_yaml(const struct dirent *e)
+{
+    size_t n = strlen(e->d_name);
+
+    return e->d_name[0] != '.' && n > 5 && strcmp(e->d_name + n - 5, ".yaml") == 0;
+}
+
+/* A file, or all *.yaml of a folder, in the order of their names. False: one is wrong, and was said so. */
+static bool add(struct stream *streams, unsigned *count, const char *path)
+{
+    struct dirent **found;
+    struct stat st;
+    bool ok = true;
+    int n;
+
+    if (stat(path, &st) != 0 || !S_ISDIR(st.st_mode)) {
+        if (*count == STREAMS_MAX) {
+            fprintf(stderr, "tenterhook-bridge: %s: there are more than %d streams\n", path, STREAMS_MAX);
+            return false;
+        }
+        return stream_init(&streams[(*count)++], path);
+    }
+    n = scandir(path, &found, is_yaml, alphasort);
+    if (n <= 0)
+        fprintf(stderr, "tenterhook-bridge: %s: %s\n", path,
+                n < 0 ? "the folder cannot be read" : "the folder has no file *.yaml");
+    for (int i = 0; i < n; i++) {
+        char *file = malloc(strlen(path) + strlen(found[i]->d_name) + 2); /* lives as long as the process */
+
+        if (file)
+            sprintf(file, "%s/%s", path, found[i]->d_name);
+        ok = file && add(streams, count, file) && ok;
+        free(found[i]);
+    }
+    if (n >= 0)
+        free(found);
+    return ok && n > 0;
+}
+
 static void on_signal(int number)
 {
     (void)number;
@@ -239,9 +322,10 @@ static void on_signal(int number)
 
 static int help(void)
 {
-    printf("Usage: tenterhook-bridge [--check] FILE...\n\n"
-           "Takes messages out of brokers and publishes them as events. Each FILE describes one stream, in "
-           "YAML:\n\n"
+    printf("Usage: tenterhook-bridge [--check] [--listen ADDRESS:PORT] FILE|FOLDER...\n\n"
+           "Takes messages out of brokers and publishes them as events. Each FILE, and each *.yaml of a "
+           "FOLDER, describes one "
+           "stream, in YAML:\n\n"
            "  source: amqp://user:password@127.0.0.1:5672/   or nats://, redis://, kafka://\n"
            "  queue: orders                                  where the messages are\n"
            "  aside: orders.aside                            where messages go that can never be published\n"
@@ -251,6 +335,7 @@ static int help(void)
            "    type: /kind                                  /POINTER, header:NAME, @key, @id, @time, =TEXT\n"
            "    tenant: header:x-tenant\n\n"
            "  --check     reads the files and ends\n"
+           "  --listen    answers /metrics, /livez and /readyz there, such as 127.0.0.1:8430\n"
            "  --version   prints the version, and the brokers that this program was built for\n");
     return 0;
 }
@@ -267,46 +352,70 @@ static int version(void)
     return 0;
 }
 
+/* Until SIGTERM or SIGINT. Gives the exit status. */
+static int serve(struct stream *streams, unsigned count, const char *listen)
+{
+    static struct br_seen seen[STREAMS_MAX];
+    const struct sigaction action = {.sa_handler = on_signal};
+    struct br_status *status = NULL;
+    char why[256];
+
+    for (unsigned i = 0; i < count; i++) {
+        seen[i] = (struct br_seen){streams[i].config.file, &streams[i].counts};
+        br_set(&streams[i].counts, BR_N_SERVER_OK, 1);
+        br_beat(&streams[i].counts);
+    }
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGINT, &action, NULL);
+    (void)signal(SIGPIPE, SIG_IGN);
+    if (listen && !(status = br_status_open(listen, seen, count, why, sizeof why))) {
+        fprintf(stderr, "tenterhook-bridge: %s\n", why);
+        return 64;
+    }
+    status_wanted = status != NULL;
+    th_log_setup(TH_LOG_INFO, TH_LOG_AUTO);
+    curl_global_init(CURL_GLOBAL_DEFAULT);
+    for (unsigned i = 0; i < count; i++)
+        if (pthread_create(&streams[i].thread, NULL, run, &streams[i]) != 0)
+            exit(71);
+    for (unsigned i = 0; i < count; i++)
+        pthread_join(streams[i].thread, NULL);
+    br_status_close(status);
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     static struct stream streams[STREAMS_MAX];
-    struct sigaction action = {.sa_handler = on_signal};
+    const char *listen = NULL;
     unsigned count = 0;
     bool check = false, ok = true;
+    int status = 0;
 
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
             return help();
         if (strcmp(argv[i], "--version") == 0)
             return version();
-        if (strcmp(argv[i], "--check") == 0)
+        if (strcmp(argv[i], "--check") == 0) {
             check = true;
-        else if (argv[i][0] == '-' || count == STREAMS_MAX) {
-            fprintf(stderr,
-                    "tenterhook-bridge: \"%s\" is not an option (or there are too many files); see --help\n",
+        } else if (strcmp(argv[i], "--listen") == 0 && i + 1 < argc) {
+            listen = argv[++i];
+        } else if (argv[i][0] == '-') {
+            fprintf(stderr, "tenterhook-bridge: \"%s\" is not an option, or has no value; see --help\n",
                     argv[i]);
             return 64;
         } else {
-            ok = stream_init(&streams[count++], argv[i]) && ok;
+            ok = add(streams, &count, argv[i]) && ok;
         }
     }
-    if (!count) {
+    if (!count && ok) {
         fprintf(stderr, "tenterhook-bridge: name the file of a stream; see --help\n");
         return 64;
     }
-    if (ok && !check) {
-        th_log_setup(TH_LOG_INFO, TH_LOG_AUTO);
-        curl_global_init(CURL_GLOBAL_DEFAULT);
-        sigaction(SIGTERM, &action, NULL);
-        sigaction(SIGINT, &action, NULL);
-        (void)signal(SIGPIPE, SIG_IGN);
-        for (unsigned i = 0; i < count; i++)
-            if (pthread_create(&streams[i].thread, NULL, run, &streams[i]) != 0)
-                return 71;
-        for (unsigned i = 0; i < count; i++)
-            pthread_join(streams[i].thread, NULL);
-    }
+    if (ok && !check)
+        status = serve(streams, count, listen);
     for (unsigned i = 0; i < count; i++)
         stream_fini(&streams[i]);
-    return ok ? 0 : 64;
+    return ok ? status : 64;
 }

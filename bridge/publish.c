@@ -27,6 +27,8 @@
 
 struct br_publisher {
     const atomic_bool *stop;
+    void (*idle)(void *ctx);
+    void *idle_ctx;
     CURL *curl;
     struct curl_slist *headers;
     char url[2100];
@@ -49,8 +51,8 @@ static int interrupted(void *ctx, curl_off_t a, curl_off_t b, curl_off_t c, curl
     return atomic_load((const atomic_bool *)ctx) ? 1 : 0;
 }
 
-struct br_publisher *br_publisher_new(const struct br_config *c, const atomic_bool *stop, char *why,
-                                      size_t why_size)
+struct br_publisher *br_publisher_new(const struct br_config *c, const atomic_bool *stop,
+                                      void (*idle)(void *ctx), void *idle_ctx, char *why, size_t why_size)
 {
     struct br_publisher *p = th_calloc(1, sizeof *p);
     char authorization[4200];
@@ -66,6 +68,8 @@ struct br_publisher *br_publisher_new(const struct br_config *c, const atomic_bo
     th_buf_init(&p->body, BODY_MAX + (1u << 20));
     th_buf_init(&p->answer, ANSWER_MAX);
     p->stop = stop;
+    p->idle = idle;
+    p->idle_ctx = idle_ctx;
     p->curl = curl_easy_init();
     snprintf(authorization, sizeof authorization, "Authorization: Bearer %s", c->key);
     p->headers = curl_slist_append(NULL, authorization);
@@ -113,6 +117,7 @@ static void wait_ms(const struct br_publisher *p, unsigned ms)
         const struct timespec step = {0, 50 * 1000000};
 
         (void)nanosleep(&step, NULL);
+        p->idle(p->idle_ctx);
     }
 }
 
@@ -134,7 +139,8 @@ static void back_off(struct br_publisher *p, struct br_counts *counts, const cha
     curl_off_t after_s = 0;
 
     complain(p, what, status, why);
-    counts->retries++;
+    br_count(counts, BR_N_RETRIES, 1);
+    br_set(counts, BR_N_SERVER_OK, 0);
     p->wait_ms = p->wait_ms ? p->wait_ms * 2 : WAIT_MIN_MS;
     if (p->wait_ms > WAIT_MAX_MS)
         p->wait_ms = WAIT_MAX_MS;
@@ -198,7 +204,7 @@ static unsigned mark(struct br_publisher *p, struct br_message *const *sent, uns
         marked++;
         if (exist) {
             sent[i]->done = true;
-            counts->repeated++;
+            br_count(counts, BR_N_REPEATED, 1);
         } else {
             refuse(p, sent[i], e);
         }
@@ -245,7 +251,7 @@ static void send_once(struct br_publisher *p, struct br_message *const *sent, un
     }
     curl_easy_setopt(p->curl, CURLOPT_POSTFIELDS, th_buf_view(&p->body).p);
     curl_easy_setopt(p->curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)p->body.n);
-    counts->requests++;
+    br_count(counts, BR_N_REQUESTS, 1);
     code = curl_easy_perform(p->curl);
     if (code == CURLE_OK)
         curl_easy_getinfo(p->curl, CURLINFO_RESPONSE_CODE, &status);
@@ -254,7 +260,7 @@ static void send_once(struct br_publisher *p, struct br_message *const *sent, un
     } else if (status == 202) {
         for (unsigned i = 0; i < *count; i++)
             sent[i]->done = true;
-        counts->accepted += *count;
+        br_count(counts, BR_N_ACCEPTED, *count);
         p->wait_ms = 0;
     } else if (status == 409 && mark(p, sent, *count, true, counts)) {
         *count = 1; /* where one has come before, most have: one by one costs least */
@@ -286,6 +292,7 @@ bool br_publish(struct br_publisher *p, struct br_message *m, unsigned count, st
     for (unsigned first = 0; first < count;) {
         unsigned n = 0, tried;
         size_t bytes = 0;
+        uint64_t before;
 
         if (!is_open(&m[first])) {
             first++;
@@ -300,7 +307,11 @@ bool br_publish(struct br_publisher *p, struct br_message *m, unsigned count, st
             sent[n++] = &m[i];
         }
         tried = n;
+        before = br_get(counts, BR_N_RETRIES);
         send_once(p, sent, &n, counts);
+        if (before == br_get(counts, BR_N_RETRIES))
+            br_set(counts, BR_N_SERVER_OK, 1);
+        br_beat(counts);
         if (n < tried)
             most = n;
         if (atomic_load(p->stop)) {

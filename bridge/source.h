@@ -40,6 +40,9 @@ struct br_source {
     enum br_result (*aside)(void *s, const struct br_message *m, char why[BR_WHY_MAX]);
     /** All messages that have been taken are done. Frees them. */
     enum br_result (*ack)(void *s, struct br_message *m, unsigned count, char why[BR_WHY_MAX]);
+    /** How many messages of the stream are not acknowledged, those in hand with them; UINT64_MAX: it cannot be said. Takes some
+     * seconds at most. */
+    uint64_t (*lag)(void *s);
     /** Frees everything; what was taken and not acknowledged comes again. */
     void (*close)(void *s, struct br_message *m, unsigned count);
 };

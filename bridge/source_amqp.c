@@ -84,6 +84,7 @@ static amqp_connection_state_t dial(const struct br_config *c, char why[BR_WHY_M
         snprintf(why, BR_WHY_MAX, "connecting: %s", amqp_error_string2(status));
         goto err;
     }
+    (void)amqp_set_rpc_timeout(conn, &limit); /* later ones, too: a broker that hangs is one that is lost */
     r = amqp_login(conn, info.vhost, 0, AMQP_DEFAULT_FRAME_SIZE, 0, AMQP_SASL_METHOD_PLAIN, info.user,
                    info.password);
     if (r.reply_type != AMQP_RESPONSE_NORMAL) {
@@ -275,7 +276,18 @@ static void close_queue(void *s, struct br_message *m, unsigned count)
     th_free(a);
 }
 
-static const struct br_source source = {"amqp", "amqps", open_queue, next, header, aside, ack, close_queue};
+/* Ready ones, and those that this connection holds are not among them: the stream knows these. */
+static uint64_t lag(void *s)
+{
+    struct amqp *a = s;
+    amqp_queue_declare_ok_t *said =
+        amqp_queue_declare(a->in, CHANNEL, amqp_cstring_bytes(a->c->queue), 1, 0, 0, 0, amqp_empty_table);
+
+    return said ? said->message_count : UINT64_MAX;
+}
+
+static const struct br_source source = {"amqp", "amqps", open_queue, next,       header,
+                                        aside,  ack,     lag,        close_queue};
 const struct br_source *const br_amqp = &source;
 #else
 const struct br_source *const br_amqp = NULL;

@@ -8,17 +8,28 @@
 #include <string.h>
 
 #define ASIDE_MS 30000
+#define LAG_MS 3000
+#define OPEN_MS 10000
 
 struct kafka {
     const struct br_config *c;
     rd_kafka_t *in, *out;        /* out: NULL until something is put aside */
     rd_kafka_resp_err_t written; /* of the message that is put aside */
+    bool away;                   /* no broker answers */
 };
 
 static void reported(rd_kafka_t *k, const rd_kafka_message_t *m, void *ctx)
 {
     (void)k;
     ((struct kafka *)ctx)->written = m->err;
+}
+
+/* Called within a poll, on the stream's thread. The library connects again by itself; that nobody is there is what the stream has to know. */
+static void failed(rd_kafka_t *k, int error, const char *reason, void *ctx)
+{
+    (void)k, (void)reason;
+    if (error == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN)
+        ((struct kafka *)ctx)->away = true;
 }
 
 static rd_kafka_conf_t *conf_of(struct kafka *s, bool producer, char why[BR_WHY_MAX])
@@ -42,6 +53,8 @@ static rd_kafka_conf_t *conf_of(struct kafka *s, bool producer, char why[BR_WHY_
             goto err;
     if (producer)
         rd_kafka_conf_set_dr_msg_cb(conf, reported);
+    else
+        rd_kafka_conf_set_error_cb(conf, failed);
     rd_kafka_conf_set_opaque(conf, s);
     return conf;
 err:
@@ -58,6 +71,25 @@ static void end(struct kafka *s)
     if (s->out)
         rd_kafka_destroy(s->out);
     th_free(s);
+}
+
+/* Whether a broker answers and has the topic; without this a stream of a wrong name would be silent. */
+static bool has_topic(struct kafka *s, char why[BR_WHY_MAX])
+{
+    rd_kafka_topic_t *topic = rd_kafka_topic_new(s->in, s->c->topic, NULL);
+    const struct rd_kafka_metadata *seen = NULL;
+    rd_kafka_resp_err_t error =
+        topic ? rd_kafka_metadata(s->in, 0, topic, &seen, OPEN_MS) : rd_kafka_last_error();
+
+    if (!error && seen->topic_cnt == 1)
+        error = seen->topics[0].err;
+    if (error)
+        snprintf(why, BR_WHY_MAX, "topic %s: %s", s->c->topic, rd_kafka_err2str(error));
+    if (seen)
+        rd_kafka_metadata_destroy(seen);
+    if (topic)
+        rd_kafka_topic_destroy(topic);
+    return !error;
 }
 
 static void *open_topic(const struct br_config *c, char why[BR_WHY_MAX])
@@ -80,6 +112,11 @@ static void *open_topic(const struct br_config *c, char why[BR_WHY_MAX])
         return NULL;
     }
     rd_kafka_poll_set_consumer(s->in);
+    if (!has_topic(s, why)) {
+        end(s);
+        return NULL;
+    }
+    s->away = false;
     topics = rd_kafka_topic_partition_list_new(1);
     rd_kafka_topic_partition_list_add(topics, c->topic, RD_KAFKA_PARTITION_UA);
     error = rd_kafka_subscribe(s->in, topics);
@@ -97,8 +134,10 @@ static enum br_result next(void *ctx, int wait_ms, struct br_message *m, char wh
     rd_kafka_message_t *k = rd_kafka_consumer_poll(s->in, wait_ms);
     rd_kafka_timestamp_type_t kind;
 
+    if (!k && s->away)
+        snprintf(why, BR_WHY_MAX, "no broker answers");
     if (!k)
-        return BR_NONE;
+        return s->away ? BR_LOST : BR_NONE;
     if (k->err) { /* the library connects again by itself */
         bool fatal = k->err == RD_KAFKA_RESP_ERR__FATAL;
 
@@ -193,7 +232,31 @@ static void close_topic(void *ctx, struct br_message *m, unsigned count)
     end(ctx);
 }
 
-static const struct br_source source = {"kafka", NULL, open_topic, next, header, aside, ack, close_topic};
+static uint64_t lag(void *ctx)
+{
+    struct kafka *s = ctx;
+    rd_kafka_topic_partition_list_t *parts = NULL;
+    uint64_t sum = 0;
+
+    if (rd_kafka_assignment(s->in, &parts))
+        return UINT64_MAX;
+    if (rd_kafka_committed(s->in, parts, LAG_MS))
+        sum = UINT64_MAX;
+    for (int i = 0; sum != UINT64_MAX && i < parts->cnt; i++) {
+        const rd_kafka_topic_partition_t *p = &parts->elems[i];
+        int64_t low, high;
+
+        if (rd_kafka_query_watermark_offsets(s->in, p->topic, p->partition, &low, &high, LAG_MS))
+            sum = UINT64_MAX;
+        else if (high > (p->offset >= 0 ? p->offset : low))
+            sum += (uint64_t)(high - (p->offset >= 0 ? p->offset : low));
+    }
+    rd_kafka_topic_partition_list_destroy(parts);
+    return sum;
+}
+
+static const struct br_source source = {"kafka", NULL, open_topic, next,       header,
+                                        aside,   ack,  lag,        close_topic};
 const struct br_source *const br_kafka = &source;
 #else
 const struct br_source *const br_kafka = NULL;

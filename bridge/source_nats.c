@@ -197,7 +197,21 @@ static void close_stream(void *ctx, struct br_message *m, unsigned count)
     end(s);
 }
 
-static const struct br_source source = {"nats", "tls", open_stream, next, header, aside, ack, close_stream};
+static uint64_t lag(void *ctx)
+{
+    struct nats *s = ctx;
+    jsConsumerInfo *info = NULL;
+    uint64_t n;
+
+    if (js_GetConsumerInfo(&info, s->js, s->c->stream, s->c->group, NULL, NULL) != NATS_OK)
+        return UINT64_MAX;
+    n = info->NumPending + (uint64_t)info->NumAckPending;
+    jsConsumerInfo_Destroy(info);
+    return n;
+}
+
+static const struct br_source source = {"nats", "tls", open_stream, next,        header,
+                                        aside,  ack,   lag,         close_stream};
 const struct br_source *const br_nats = &source;
 #else
 const struct br_source *const br_nats = NULL;

@@ -286,7 +286,37 @@ static void close_stream(void *ctx, struct br_message *m, unsigned count)
     th_free(s);
 }
 
-static const struct br_source source = {"redis", NULL, open_stream, next, header, aside, ack, close_stream};
+/* The member of one group of XINFO GROUPS; NULL: it has none of this name. */
+static const redisReply *fact_of(const redisReply *group, const char *name)
+{
+    for (size_t i = 0; group->type == REDIS_REPLY_ARRAY && i + 1 < group->elements; i += 2)
+        if (group->element[i]->str && strcmp(group->element[i]->str, name) == 0)
+            return group->element[i + 1];
+    return NULL;
+}
+
+/* Before Redis 7 there is no lag; it is nil when entries in the middle were deleted. */
+static uint64_t lag(void *ctx)
+{
+    struct redis *s = ctx;
+    redisReply *r = redisCommand(s->in, "XINFO GROUPS %s", s->c->stream);
+    uint64_t n = UINT64_MAX;
+
+    for (size_t i = 0; r && r->type == REDIS_REPLY_ARRAY && i < r->elements; i++) {
+        const redisReply *name = fact_of(r->element[i], "name"), *behind = fact_of(r->element[i], "lag"),
+                         *pending = fact_of(r->element[i], "pending");
+
+        if (name && name->str && strcmp(name->str, s->c->group) == 0 && behind && pending &&
+            behind->type == REDIS_REPLY_INTEGER)
+            n = (uint64_t)behind->integer + (uint64_t)pending->integer;
+    }
+    if (r)
+        freeReplyObject(r);
+    return n;
+}
+
+static const struct br_source source = {"redis", NULL, open_stream, next,        header,
+                                        aside,   ack,  lag,         close_stream};
 const struct br_source *const br_redis = &source;
 #else
 const struct br_source *const br_redis = NULL;

@@ -3,14 +3,18 @@ server are killed in turn."""
 import asyncio
 import json
 import os
+import re
 import signal
 import subprocess
 import time
+import urllib.error
+import urllib.request
 
 import pytest
 
 from harness import brokers, programs
 from harness.expect import eventually
+from harness.postgres import free_port
 from harness.server import binary_path
 
 KEY = "test-operator-key-0123456789abcdef"
@@ -26,15 +30,16 @@ def bridge_path():
 class Bridge:
     """A process of the bridge for one stream."""
 
-    def __init__(self, folder, server, text, name="stream"):
-        self.file, self.server, self.process = folder / f"{name}.yaml", server, None
+    def __init__(self, folder, server, text, name="stream", listen=None):
+        self.file, self.server, self.process, self.listen = folder / f"{name}.yaml", server, None, listen
         self.log = folder / f"{name}.log"
         self.file.write_text(text)
 
     def start(self):
         env = {**os.environ, "TENTERHOOK_KEY": KEY, "TENTERHOOK_SERVER": f"http://127.0.0.1:{self.server.port}"}
         with open(self.log, "ab") as log:
-            self.process = subprocess.Popen([str(bridge_path()), str(self.file)], env=env, stdin=subprocess.DEVNULL, stdout=log,
+            more = ["--listen", f"127.0.0.1:{self.listen}"] if self.listen else []
+            self.process = subprocess.Popen([str(bridge_path()), *more, str(self.file)], env=env, stdin=subprocess.DEVNULL, stdout=log,
                                             stderr=log)
         return self
 
@@ -48,6 +53,20 @@ class Bridge:
         self.process.send_signal(signal.SIGTERM)
         status, self.process = self.process.wait(20), None
         return status
+
+    def page(self, path):
+        """The status and the text of a page of its own; (0, "") while there is none."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.listen}{path}", timeout=10) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+        except OSError:
+            return 0, ""
+
+    def metric(self, name):
+        found = re.findall(rf'^tenterhook_bridge_{name}{{file="{re.escape(str(self.file))}"}} (\d+)$', self.page("/metrics")[1], re.M)
+        return int(found[0]) if found else None
 
     def lines(self, msg):
         found = [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
@@ -324,6 +343,66 @@ def test_an_engine_that_is_away_or_slow_holds_the_broker(server, bridge, queue):
     assert len(events(running.api, 40, 60)) == 40
     eventually(lambda: queue.left() == 0, 20, "acknowledged")
     assert made.lines("the engine cannot be reached; trying again")
+
+
+def test_its_own_page_says_what_it_does(server, bridge, queue):
+    running = server()
+    running.listen = f"127.0.0.1:{running.port}"
+    made = bridge(running, queue.yaml + "event:\n  type: /kind\n", listen=free_port())
+    eventually(lambda: made.page("/readyz") == (200, "ok\n"), 30, "ready")
+    assert made.page("/livez") == (200, "ok\n") and made.page("/else")[0] == 404
+    queue.put([order(n) for n in range(5)] + [b"not json"])
+    eventually(lambda: made.metric("messages_acknowledged_total") == 6, 30, "acknowledged")
+    names = ("messages_taken_total", "events_accepted_total", "messages_aside_total", "connections_total", "connected", "server_ok", "messages_held")
+    assert [made.metric(name) for name in names] == [6, 5, 1, 1, 1, 1, 0], made.page("/metrics")[1]
+    assert made.metric("requests_total") >= 1 and made.metric("events_repeated_total") == 0
+    # a server that is away: not ready, and what waits is known
+    running.kill()
+    queue.put([order(n) for n in range(40)])
+    status, text = eventually(lambda: (made.page("/readyz") if made.page("/readyz")[0] == 503 else None), 30, "not ready")
+    assert text == f"{made.file}: the server does not take events\n" and made.page("/livez")[0] == 200
+    # RabbitMQ counts what is ready, and the bridge has taken all of that
+    eventually(lambda: made.metric("messages_held") >= 1 if queue.kind == "amqp" else made.metric("lag_messages") == 40, 30, "known")
+    assert made.metric("retries_total") >= 1
+    running.start()
+    eventually(lambda: made.page("/readyz")[0] == 200 and made.metric("messages_acknowledged_total") >= 46, 60, "ready again")
+    eventually(lambda: made.metric("lag_messages") == 0, 30, "nothing waits")
+    assert made.stop() == 0
+
+
+def test_a_broker_that_goes_away_is_seen(server, bridge):
+    brokers.clients()
+    with brokers.Redis() as broker:
+        queue = RedisStream(broker, "gone")
+        made = bridge(server(), queue.yaml + "event:\n  type: /kind\n", listen=free_port())
+        eventually(lambda: made.metric("connected") == 1, 30, "connected")
+        broker.kill()
+        text = eventually(lambda: (made.page("/readyz")[1] if made.page("/readyz")[0] == 503 else None), 30, "not ready")
+        assert text == f"{made.file}: the broker is not connected\n"
+        broker.start()
+        eventually(lambda: made.page("/readyz")[0] == 200, 30, "ready again")
+        assert made.metric("connections_total") == 2
+
+
+def test_a_folder_is_its_files(tmp_path):
+    env = {**os.environ, "TENTERHOOK_KEY": "k"}
+    folder = tmp_path / "streams"
+    folder.mkdir()
+
+    def check(*arguments):
+        return subprocess.run([bridge_path(), "--check", *arguments], env=env, capture_output=True, text=True)
+    assert "no file *.yaml" in check(folder).stderr
+    good = "source: redis://127.0.0.1\nstream: a\naside: b\nserver: http://127.0.0.1\nevent:\n  type: /a\n"
+    (folder / "a.yaml").write_text(good)
+    (folder / "b.yaml").write_text(good)
+    (folder / "notes.txt").write_text("none of its files")
+    assert check(folder).returncode == 0
+    (folder / "b.yaml").write_text("quueue: a\n")
+    made = check(folder)
+    assert made.returncode == 64 and f"{folder}/b.yaml:1: quueue" in made.stderr
+    for where in ("8430", "localhost:8430", "127.0.0.1:", "[::1:8430", "127.0.0.1:http"):
+        made = subprocess.run([bridge_path(), "--listen", where, folder / "a.yaml"], env=env, capture_output=True, text=True, timeout=20)
+        assert made.returncode == 64 and "127.0.0.1:8430" in made.stderr, (where, made.stderr)
 
 
 def test_a_wrong_key_refuses_nothing(server, bridge, queue, tmp_path):

@@ -147,12 +147,13 @@ def test_a_credential_that_cannot_be_read_is_refused(server, tmp_path):
 
 # ---- the unit ----
 
-def test_the_units_exposure():
+@pytest.mark.parametrize("unit", ["systemd/tenterhook.service", "bridge/tenterhook-bridge.service"])
+def test_the_units_exposure(unit):
     if not shutil.which("systemd-analyze"):
         pytest.skip("systemd-analyze is not installed")
-    said = subprocess.run(["systemd-analyze", "security", "--offline=true", "--no-pager", str(PACKAGING / "tenterhook.service")],
+    said = subprocess.run(["systemd-analyze", "security", "--offline=true", "--no-pager", str(PACKAGING.parent / unit)],
                           capture_output=True, text=True, check=False, env={**os.environ, "LC_ALL": "C.UTF-8"})
-    found = re.search(r"Overall exposure level for tenterhook\.service: ([0-9.]+)", said.stdout)
+    found = re.search(r"Overall exposure level for tenterhook[-a-z]*\.service: ([0-9.]+)", said.stdout)
     assert found, said.stdout + said.stderr
     assert float(found[1]) <= 1.5, said.stdout
 
@@ -166,6 +167,11 @@ def test_the_unit_is_valid(tmp_path):
     unit.write_text(text.replace("/usr/bin/tenterhook", str(binary_path())).replace("Documentation=man:tenterhook-serve(1)\n", ""))
     said = subprocess.run(["systemd-analyze", "verify", str(unit)], capture_output=True, text=True, check=False)
     assert "tenterhook.service" not in said.stderr, said.stderr
+    bridge = (PACKAGING.parent / "bridge" / "tenterhook-bridge.service").read_text()
+    other = tmp_path / "tenterhook-bridge.service"
+    other.write_text(bridge.replace("/usr/bin/tenterhook-bridge", str(binary_path())).replace("Documentation=man:tenterhook-bridge(1)\n", ""))
+    said = subprocess.run(["systemd-analyze", "verify", str(other)], capture_output=True, text=True, check=False)
+    assert "tenterhook-bridge.service" not in said.stderr, said.stderr
     assert "Type=notify\n" in text and "WatchdogSec=" in text and "RestartPreventExitStatus=64 65\n" in text
 
 
