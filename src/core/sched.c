@@ -434,13 +434,19 @@ static void due_again(struct th_sched *s, uint32_t id, const struct th_queue_row
     ep_place(s, ep);
 }
 
+/* Whether the row was read before the last attempt of the item was stored: attempts never fall. */
+static bool is_past(const struct item *it, const struct th_queue_row *row)
+{
+    return row->attempts < it->attempts;
+}
+
 /* A retry by hand or a test of a delivery that is known. A later attempt of such a one has its lane too, and
  * waits for its moment like any other. */
 static void hurry(struct th_sched *s, uint32_t id, const struct th_queue_row *row, int64_t due_us)
 {
     struct item *it = item_at(s, id);
 
-    if ((row->lane != TH_LANE_MANUAL && row->lane != TH_LANE_TEST) || due_us > s->now_us)
+    if ((row->lane != TH_LANE_MANUAL && row->lane != TH_LANE_TEST) || due_us > s->now_us || is_past(it, row))
         return;
     if (!place_waits(it->place)) {
         it->child &= ~(uint32_t)W_CANCELLED; /* asked for after it was cancelled */
@@ -483,7 +489,8 @@ enum th_insert th_sched_hurry(struct th_sched *s, const struct th_queue_row *row
     sched_advance(s, now);
     id = item_find(s, row->no);
     if (id && place_waits(item_at(s, id)->place)) {
-        due_again(s, id, row);
+        if (!is_past(item_at(s, id), row))
+            due_again(s, id, row);
         return TH_KNOWN;
     }
     result = th_sched_insert(s, row, now, now);

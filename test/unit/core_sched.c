@@ -184,6 +184,28 @@ static void manual_retry_makes_a_waiting_one_due(void **state)
     th_sched_free(s);
 }
 
+/* What a reader found in the store before the last attempt was stored says nothing any more. */
+static void row_of_the_past_changes_nothing(void **state)
+{
+    struct th_sched *s = world_new((struct th_sched_options){0});
+    struct th_queue_row r = row(1, 1, TH_LANE_MANUAL), out;
+
+    (void)state;
+    put(s, endpoint(1, 1), 0);
+    assert_int_equal(th_sched_insert(s, &r, at_us(0), at_us(0)), TH_INSERTED);
+    assert_true(th_sched_pick(s, at_us(0), &out));
+    out.attempts++;
+    th_sched_settled(s, 1, &out, at_us(1000 * S), at_us(5)); /* it has failed */
+    assert_int_equal(th_sched_insert(s, &r, at_us(5), at_us(6)), TH_KNOWN);
+    assert_int_equal(th_sched_hurry(s, &r, at_us(6)), TH_KNOWN);
+    assert_int_equal(pick(s, 7), 0);
+    r.attempts++; /* asked for once more */
+    assert_int_equal(th_sched_insert(s, &r, at_us(7), at_us(7)), TH_KNOWN);
+    assert_true(th_sched_pick(s, at_us(7), &out));
+    assert_int_equal(out.attempts, 1);
+    th_sched_free(s);
+}
+
 /* ---- hold, cancel, delete ---- */
 
 static void held_endpoints_send_only_what_is_asked_for(void **state)
@@ -871,6 +893,7 @@ int main(void)
         cmocka_unit_test(replay_gets_every_sixteenth_pick),
         cmocka_unit_test(known_numbers_change_nothing),
         cmocka_unit_test(manual_retry_makes_a_waiting_one_due),
+        cmocka_unit_test(row_of_the_past_changes_nothing),
         cmocka_unit_test(held_endpoints_send_only_what_is_asked_for),
         cmocka_unit_test(lines_that_are_held_let_nothing_pass_but_tests),
         cmocka_unit_test(tests_pass_and_count_for_nothing),
