@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "store/postgres/postgres_state.h"
 #include "store/store_note.h"
+#include "store/store_slots.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,7 +24,6 @@
 #define S PG_SCHEMA "."
 #define LOOK_US 250000
 #define CLEAN_US 10000000
-#define NODES_MAX 256
 
 void pg_share_init(struct pg_share *h, bool on)
 {
@@ -189,45 +189,10 @@ static void catch_up(struct pg_store *s)
 
 /* ---- who lives, and who owns what ---- */
 
-struct node {
-    int id;
-    bool lives, shares; /* shares: it works beside others */
-    unsigned owns, part;
-};
-
 struct view {
-    struct node nodes[NODES_MAX];
-    unsigned count;
-    int slots[TH_SLOTS];         /* the node; 0: none */
+    struct st_slots all;
     int64_t fenced_us[TH_SLOTS]; /* as in struct pg_share */
 };
-
-static struct node *find(struct view *v, int id)
-{
-    for (unsigned i = 0; i < v->count; i++)
-        if (v->nodes[i].id == id)
-            return &v->nodes[i];
-    return NULL;
-}
-
-/** Who is to have how many: an even part for each node that lives and works, in order of number. */
-static void divide(struct view *v)
-{
-    unsigned living = 0, nth = 0;
-
-    for (unsigned i = 0; i < v->count; i++)
-        living += v->nodes[i].lives && v->nodes[i].shares;
-    for (unsigned i = 0; i < v->count; i++)
-        if (v->nodes[i].lives && v->nodes[i].shares) {
-            v->nodes[i].part = TH_SLOTS / living + (nth < TH_SLOTS % living);
-            nth++;
-        }
-    for (unsigned i = 0; i < TH_SLOTS; i++) {
-        struct node *n = v->slots[i] ? find(v, v->slots[i]) : NULL;
-        if (n)
-            n->owns++;
-    }
-}
 
 /* how long ago, in milliseconds */
 #define FENCED "(extract(epoch FROM clock_timestamp() - fenced) * 1000)::int8"
@@ -252,18 +217,17 @@ static bool look(struct pg_store *s, struct view *v)
     for (int i = 0; r && i < PQntuples(r); i++) {
         int what = atoi(PQgetvalue(r, i, 0)), no = atoi(PQgetvalue(r, i, 1));
 
-        if (what == 0 && v->count < NODES_MAX)
-            v->nodes[v->count++] = (struct node){
-                .id = no, .lives = PQgetvalue(r, i, 2)[0] == 't', .shares = PQgetvalue(r, i, 3)[0] == 't'};
+        if (what == 0)
+            st_slots_node(&v->all, no, PQgetvalue(r, i, 2)[0] == 't', PQgetvalue(r, i, 3)[0] == 't');
         else if (what >= 2 && no >= 0 && no < TH_SLOTS) {
-            v->slots[no] = what - 2;
+            v->all.owner[no] = what - 2;
             v->fenced_us[no] = fenced_us(r, i, 4, now_us);
         }
     }
     PQclear(r);
     if (!r)
         return false;
-    divide(v);
+    st_slots_divide(&v->all);
     return true;
 }
 
@@ -309,14 +273,6 @@ static void list_slots(char *out, size_t size, const uint64_t *slots)
     snprintf(out + n, size - n, "}");
 }
 
-static bool any(const uint64_t *slots)
-{
-    for (unsigned i = 0; i < TH_SLOT_WORDS; i++)
-        if (slots[i])
-            return true;
-    return false;
-}
-
 /** Takes or gives up slots, if this node is what it takes itself for. */
 static void move_slots(struct pg_store *s, const uint64_t *slots, bool take)
 {
@@ -337,36 +293,6 @@ static void move_slots(struct pg_store *s, const uint64_t *slots, bool take)
     PQclear(r);
 }
 
-/** Slots that this node is to take: of those that are free, in order, each node that has too few gets its share. */
-static void choose_take(struct view *v, int me, uint64_t *slots)
-{
-    unsigned at = 0;
-
-    for (unsigned i = 0; i < TH_SLOTS; i++) {
-        if (v->slots[i])
-            continue;
-        while (at < v->count && v->nodes[at].owns >= v->nodes[at].part)
-            at++;
-        if (at == v->count)
-            return;
-        v->nodes[at].owns++;
-        if (v->nodes[at].id == me)
-            slots[i / 64] |= UINT64_C(1) << i % 64;
-    }
-}
-
-/** Slots that this node is to give up: the last of those that it has too many. */
-static void choose_give(struct view *v, int me, uint64_t *slots)
-{
-    struct node *n = find(v, me);
-
-    for (unsigned i = TH_SLOTS; i-- > 0 && n->owns > n->part;)
-        if (v->slots[i] == me) {
-            slots[i / 64] |= UINT64_C(1) << i % 64;
-            n->owns--;
-        }
-}
-
 /** Tells the follower what this node has, and finds what its engine has let go. */
 static void note_slots(struct pg_store *s, const struct view *v, const uint64_t *give, uint64_t *let_go)
 {
@@ -376,7 +302,7 @@ static void note_slots(struct pg_store *s, const struct view *v, const uint64_t 
     memcpy(h->fenced_us, v->fenced_us, sizeof h->fenced_us);
     memset(h->owned, 0, sizeof h->owned);
     for (unsigned i = 0; i < TH_SLOTS; i++)
-        if (v->slots[i] == s->lease.node)
+        if (v->all.owner[i] == s->lease.node)
             h->owned[i / 64] |= UINT64_C(1) << i % 64;
     for (unsigned i = 0; i < TH_SLOT_WORDS; i++) {
         h->give[i] = give[i];
@@ -431,7 +357,7 @@ static void leave(struct pg_store *s)
     note_slots(s, &v, all, let_go);
     for (unsigned i = 0; i < TH_SLOT_WORDS; i++)
         let_go[i] &= s->share.owned[i];
-    if (any(let_go))
+    if (st_slots_any(let_go))
         move_slots(s, let_go, false);
 }
 
@@ -439,7 +365,6 @@ void pg_share_balance(struct pg_store *s)
 {
     uint64_t take[TH_SLOT_WORDS] = {0}, give[TH_SLOT_WORDS] = {0}, let_go[TH_SLOT_WORDS];
     struct view v;
-    struct node *me;
     bool changed = false;
 
     if (!s->share.on || s->db.lost || s->broken != TH_OK || pg_lease_now_us() < s->share.look_at_us)
@@ -450,29 +375,28 @@ void pg_share_balance(struct pg_store *s)
         leave(s);
         return;
     }
-    if (!look(s, &v) || !(me = find(&v, s->lease.node)) || !me->lives || !me->shares)
+    if (!look(s, &v) || !st_slots_works(&v.all, s->lease.node))
         return;
-    for (unsigned i = 0; i < v.count; i++)
-        if (!v.nodes[i].lives && (v.nodes[i].owns || v.nodes[i].shares)) {
-            bury(s, v.nodes[i].id);
-            changed = true;
-        }
+    for (int dead, nth = 0; (dead = st_slots_dead(&v.all, nth)); nth++) {
+        bury(s, dead);
+        changed = true;
+    }
     if (changed && !look(s, &v))
         return;
-    choose_give(&v, s->lease.node, give);
+    st_slots_give(&v.all, s->lease.node, give);
     note_slots(s, &v, give, let_go);
-    if (any(let_go))
+    if (st_slots_any(let_go))
         move_slots(s, let_go, false);
-    choose_take(&v, s->lease.node, take);
-    if (any(take))
+    st_slots_take(&v.all, s->lease.node, take);
+    if (st_slots_any(take))
         move_slots(s, take, true);
-    if (any(let_go) || any(take)) {
+    if (st_slots_any(let_go) || st_slots_any(take)) {
         s->share.look_at_us = 0; /* what has come of it is seen at once */
         if (look(s, &v))
             note_slots(s, &v, give, let_go);
         s->share.look_at_us = pg_lease_now_us() + LOOK_US / 5;
     }
-    if (v.slots[0] == s->lease.node)
+    if (v.all.owner[0] == s->lease.node)
         clean(s);
 }
 
