@@ -62,6 +62,7 @@ static void init_empty(struct th_engine *e)
     th_heap_init(&e->to_ask, 1u << 22);
     th_list_init(&e->free_ingests);
     th_list_init(&e->stale_ingests);
+    th_list_init(&e->telling);
     th_list_init(&e->lru);
     th_list_init(&e->free_attempts);
     th_list_init(&e->running);

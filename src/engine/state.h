@@ -164,6 +164,7 @@ struct th_engine {
     struct th_mono followed_at; /* when something came */
     bool has_followed;          /* once at least */
     bool left;                  /* the store knows that this node stops */
+    struct th_list telling;     /* what waits for others: told.c */
     bool follow_fresh;          /* the one under way began when something waited for it: */
     bool change_stale;          /* a change of settings, because another node has made one */
     bool entering;              /* endpoints of another node enter the scheduler */

@@ -1,11 +1,12 @@
 /* Cancels deliveries of an event because somebody asked for it: the store moves them, a thousand a step, and every engine drops
- * those that it owns before the next step and before the answer. A request that is under way meanwhile may still arrive; its outcome finds the
+ * those that it owns before the next step and before the answer. So does every other node of a store that several share, before the answer. A request that is under way meanwhile may still arrive; its outcome finds the
  * delivery ended and is only logged. After a crash in between, some are cancelled and the rest are as they were: asking again goes on.
  *
  * Refuses: an event of which deliveries are still being made. An accept makes them upwards, and those that it has left are made in
  * steps (store_fan.c), whichever engine or node has accepted it; so the last one, which is taken first and alone, tells. */
 #include "base/alloc.h"
 #include "engine/context.h"
+#include "engine/control/told.h"
 #include "engine/mail.h"
 #include "engine/shard/queue.h"
 #include "engine/state.h"
@@ -18,6 +19,7 @@ struct cancelling {
     struct th_move move;
     uint64_t nos[STEP];
     bool moved[STEP];
+    struct th_told told;
     uint32_t left;  /* of the deliveries: the lowest numbers */
     unsigned waits; /* engines that have not followed yet */
     struct cancelling_letter {
@@ -53,13 +55,21 @@ static void end(struct cancelling *j, enum th_error error)
     r->done(r);
 }
 
+static void known(struct th_engine *e, struct th_told *t)
+{
+    (void)e;
+    end(TH_CONTAINER(t, struct cancelling, told), TH_OK);
+}
+
 static void go_on(struct cancelling *j)
 {
     j->left -= j->move.count;
-    if (j->left)
+    if (j->left) {
         step(j);
-    else
-        end(j, TH_OK);
+        return;
+    }
+    j->told.run = known;
+    th_told_wait(j->e, &j->told);
 }
 
 static void follow(struct th_engine *e, const struct cancelling *j)

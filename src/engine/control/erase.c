@@ -8,6 +8,7 @@
 #include "engine/control/erase.h"
 #include "base/alloc.h"
 #include "engine/context.h"
+#include "engine/control/told.h"
 #include "engine/job.h"
 #include "engine/mail.h"
 #include "engine/shard/events.h"
@@ -21,6 +22,7 @@ struct erasing {
     struct th_engine *e;
     struct th_erase_event *r; /* NULL: in the background */
     uint64_t cancelled[TH_ERASE_STEP];
+    struct th_told told;
     unsigned waits; /* engines that have not followed yet */
     struct erasing_letter {
         struct th_mail mail;
@@ -82,12 +84,22 @@ static void end(struct erasing *j, enum th_error error)
         r->done(r);
 }
 
+static void known(struct th_engine *e, struct th_told *t)
+{
+    (void)e;
+    end(TH_CONTAINER(t, struct erasing, told), TH_OK);
+}
+
 static void go_on(struct erasing *j)
 {
-    if (j->op.result == TH_ERASE_MORE && !(j->e->draining && !j->r))
+    if (j->op.result == TH_ERASE_MORE && !(j->e->draining && !j->r)) {
         step(j);
-    else
+    } else if (j->r && j->op.of) {
+        j->told.run = known;
+        th_told_wait(j->e, &j->told);
+    } else {
         end(j, TH_OK);
+    }
 }
 
 static void followed(struct th_engine *home, struct th_mail *m)

@@ -17,6 +17,7 @@
 #include "base/map.h"
 #include "engine/context.h"
 #include "engine/control/follow_row.h"
+#include "engine/control/told.h"
 #include "engine/job.h"
 #include "engine/mail.h"
 #include "engine/settings/settings.h"
@@ -109,6 +110,11 @@ static bool brought(const struct th_follow *f)
     return f->row_count || f->queued_count || f->moved_count || f->cancelled_count || f->walk_from;
 }
 
+static bool waits_for_others(const struct th_engine *e)
+{
+    return e->finishing || e->change_stale || !th_list_empty(&e->telling);
+}
+
 static void followed(struct th_op *op)
 {
     struct th_engine *e = op->user;
@@ -134,19 +140,18 @@ static void followed(struct th_op *op)
         if (brought(f))
             e->followed_at = e->now.mono;
         e->jobs[TH_JOB_FOLLOW].at.us =
-            e->now.mono.us + (e->finishing || e->change_stale || e->now.mono.us - e->followed_at.us < 1000000
-                                  ? BUSY_US
-                                  : IDLE_US);
+            e->now.mono.us +
+            (waits_for_others(e) || e->now.mono.us - e->followed_at.us < 1000000 ? BUSY_US : IDLE_US);
         e->more = true;
         th_fence_followed(e);
     }
+    th_told_answered(e, op->error ? 0 : f->upto);
     th_arena_wipe(&f->mem);
 }
 
 struct th_mono th_follow_wanted(const struct th_engine *e)
 {
-    bool waits =
-        e->finishing || e->change_stale || !th_list_empty(&e->stale_ingests) || !e->left || e->attempts_out;
+    bool waits = waits_for_others(e) || !th_list_empty(&e->stale_ingests) || !e->left || e->attempts_out;
 
     return e->shared && e->started && (!e->draining || waits) ? e->now.mono : TH_MONO_NEVER;
 }
@@ -164,6 +169,7 @@ void th_follow_begin(struct th_engine *e)
             f->have[i / 64] |= UINT64_C(1) << i % 64;
     e->follow_fresh = e->change_stale || !th_list_empty(&e->stale_ingests);
     th_fence_follows(e);
+    th_told_asked(e);
     th_queue_reading(e);
     e->jobs[TH_JOB_FOLLOW].busy = true;
     th_engine_submit(e, &f->op);

@@ -3,7 +3,7 @@
  * Log and rows are read in one snapshot, so what a FOLLOW gives is the store as it was at one moment: a version of a tenant never
  * comes without the settings that belong to it, and a delivery never without its endpoint.
  *
- * How far this node has applied the log is written to `progress`, at once after a change of settings, for which another node waits,
+ * How far this node has applied the log is written to `progress`, at once after a change of settings, a cancel, or an erasure, for which another node waits,
  * and else twice a second. It is not synced: after a crash of the database it may be lower, which makes others wait and nothing else. */
 #include "store/postgres/postgres_follow.h"
 #include "base/alloc.h"
@@ -248,6 +248,7 @@ static int read_deliveries(struct pg_share *h, struct th_follow *op, struct th_s
         if (!no)
             return ST_NOMEM;
         *no = n.a;
+        h->tell_soon = true;
     }
     return rc;
 }

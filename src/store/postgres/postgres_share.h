@@ -24,7 +24,7 @@ struct pg_share {
     struct pg_db db;
     struct st_stmt *queue, *one, *rows[TH_ROW_META + 1];
     struct pg_hung hung;
-    bool opened, tell_soon; /* tell_soon: a change of settings waits for this node */
+    bool opened, tell_soon; /* tell_soon: another node waits for this one */
     uint64_t published;
     int64_t publish_at_us;
     /* owner: any thread, under lock */
