@@ -47,17 +47,28 @@ static void enter(struct th_engine *e, struct th_ep *ep)
     th_sched_endpoint_known(e->sched, ep->pub.no, h->first_fail, h->last_ok, e->now.wall.ms);
 }
 
+/* Slots in which requests are under way. One that went and comes back meanwhile waits for their end: the scheduler has forgotten the
+ * endpoint, and would begin the same delivery again, or the next of a line. */
+static uint64_t busy_of(const struct th_engine *e, unsigned word)
+{
+    uint64_t busy = 0;
+
+    for (unsigned i = 0; i < 64; i++)
+        busy |= (uint64_t)(e->slot_busy[word * 64 + i] != 0) << i;
+    return busy;
+}
+
 static void take_slots(struct th_engine *e, const uint64_t *slots)
 {
     uint64_t came[TH_SLOT_WORDS], went[TH_SLOT_WORDS], any_came = 0, any = 0, no;
     void *value;
 
     for (unsigned i = 0; i < TH_SLOT_WORDS; i++) {
-        came[i] = slots[i] & ~e->slots[i];
+        came[i] = slots[i] & ~e->slots[i] & ~busy_of(e, i);
         went[i] = e->slots[i] & ~slots[i];
         any_came |= came[i];
         any |= came[i] | went[i];
-        e->slots[i] = slots[i];
+        e->slots[i] = (e->slots[i] & slots[i]) | came[i];
     }
     if (!any)
         return;
