@@ -70,7 +70,7 @@ bridge:
 build-release-test:
 	@tools/install-deps test
 	@tools/configure $(RELEASE_DIR) $(CMAKE_COMMON) -DCMAKE_BUILD_TYPE=Release -DTH_TESTS=ON
-	@ninja -C $(RELEASE_DIR) $(NINJA_FLAGS) tenterhook echo_server
+	@ninja -C $(RELEASE_DIR) $(NINJA_FLAGS) tenterhook echo_server unit_sim_cluster
 
 build-bench:
 	@tools/install-deps bench

@@ -88,6 +88,10 @@ struct mem_store {
     struct th_op *head, **tail;
     struct th_session *sessions;
     bool manual;
+    /* several nodes (store_cluster.h): place of the commit that is being written, and of the last in which another node has changed
+     * settings */
+    bool is_shared;
+    uint64_t position, others_settings;
     /* failures to come */
     enum th_error broken, fail_error;
     unsigned fail_count;

@@ -175,6 +175,11 @@ static bool config_refused(struct mem_store *s, struct th_settings_op *c, uint64
         c->op.error = c->repeated.failed;
         return true;
     }
+    if (s->is_shared && c->knows && s->others_settings >= c->knows) {
+        c->result = TH_SETTINGS_STALE;
+        return true;
+    }
+    c->position = s->position;
     *version = exists ? tenant->row.rev : 0;
     if (c->tenant && (c->keep_version ? !exists : *version != c->expect_version)) {
         c->new_version = *version;

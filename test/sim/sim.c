@@ -141,7 +141,8 @@ static uint32_t part_of(const struct sim *s, uint32_t all, uint32_t usual)
 
 enum th_error sim_try_start(struct sim *s)
 {
-    struct th_engine_options options = {.store = sim_store_port(s->store),
+    struct th_engine_options options = {.store = s->options.outside ? s->options.outside->store
+                                                                    : sim_store_port(s->store),
                                         .transport = &s->transport,
                                         .resolver = &s->resolver,
                                         .clock = {clock_now, s},
@@ -213,11 +214,13 @@ struct sim *sim_open(const struct sim_options *options)
     assert_in_range(s->options.shards, 1, SIM_SHARDS);
     if (th_dialects_load(NULL, &s->dialects, why, sizeof why) != TH_OK)
         fail_msg("dialects: %s", why);
+    sim_net_init(s);
+    if (s->options.outside)
+        return s;
     assert_int_equal(th_store_memory_open(&s->memory), TH_OK);
     if (s->options.fanout_step)
         th_store_memory_fanout_step(s->memory, s->options.fanout_step);
     s->store = sim_store_new(s);
-    sim_net_init(s);
     sim_start(s);
     return s;
 }
@@ -237,13 +240,13 @@ static struct th_mono turn_all(struct sim *s)
     return first;
 }
 
-/* One thing that is due now; false: nothing is. *next_us is when to look again. */
-static bool step(struct sim *s, int64_t *next_us)
+bool sim_step(struct sim *s, int64_t *next_us)
 {
     struct th_mono next;
     int64_t at;
 
-    sim_store_advance(s->store);
+    if (s->store)
+        sim_store_advance(s->store);
     sim_net_advance(s);
     if (!s->engine) {
         *next_us = SIM_NEVER;
@@ -253,7 +256,7 @@ static bool step(struct sim *s, int64_t *next_us)
     s->events++;
     next = turn_all(s);
     at = next.us == TH_MONO_NEVER.us ? SIM_NEVER : next.us - SIM_S;
-    if (sim_store_next_us(s->store) < at)
+    if (s->store && sim_store_next_us(s->store) < at)
         at = sim_store_next_us(s->store);
     if (sim_net_next_us(s) < at)
         at = sim_net_next_us(s);
@@ -265,12 +268,14 @@ bool sim_run_to(struct sim *s, int64_t until_us, bool (*stop)(struct sim *, void
 {
     unsigned spin = 0;
 
+    if (s->options.outside)
+        return s->options.outside->run_to(s, until_us, stop, arg);
     for (;;) {
         int64_t next_us;
         bool more;
         if (stop && stop(s, arg))
             return true;
-        more = step(s, &next_us);
+        more = sim_step(s, &next_us);
         if (stop && stop(s, arg))
             return true;
         if (more) {
@@ -317,7 +322,10 @@ void sim_crash(struct sim *s)
     s->engine = NULL;
     sim_bury(s, s->places);
     s->places = NULL;
-    sim_store_crash(s->store);
+    if (s->options.outside)
+        s->options.outside->crashed(s);
+    else
+        sim_store_crash(s->store);
     sim_net_crash(s);
 }
 
@@ -353,14 +361,16 @@ void sim_close(struct sim *s)
 {
     sim_stop(s);
     sim_store_free(s->store);
-    s->memory->vt->close(s->memory);
+    if (s->memory)
+        s->memory->vt->close(s->memory);
     sim_net_fini(s);
     th_dialects_free(&s->dialects);
     free(s->known);
     s->known = NULL;
     /* what crashed engines held: reachable from here until the end of the process, never used again */
     if (s->grave_n == 0) {
-        assert_int_equal(th_secret_count(), s->secrets);
+        if (!s->options.outside) /* else other nodes have theirs */
+            assert_int_equal(th_secret_count(), s->secrets);
         free(s->grave);
         free(s);
         return;

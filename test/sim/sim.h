@@ -75,6 +75,13 @@ struct sim_request {
 
 /* ---- the world ---- */
 
+struct sim;
+struct sim_outside {
+    struct th_store *store;
+    bool (*run_to)(struct sim *s, int64_t until_us, bool (*stop)(struct sim *, void *), void *arg);
+    void (*crashed)(struct sim *s);
+};
+
 struct sim_options {
     uint64_t seed; /* 0: 1 */
     bool development;
@@ -89,6 +96,8 @@ struct sim_options {
     int64_t commit_us;            /* 0: at once; else a commit takes up to so long, and takes a part only */
     const struct th_guard *guard; /* NULL: public addresses only */
     unsigned shards;              /* engines; 0: as TH_SIM_SHARDS says, else one */
+    /* It is a node of a cluster (cluster.h), which has the store and moves the clock; it starts when it is told to. NULL: it is alone */
+    const struct sim_outside *outside;
 };
 
 #define SIM_SHARDS 8
@@ -143,7 +152,9 @@ uint32_t sim_below(struct sim *s, uint32_t n);
 /** Lets everything happen that happens up to this moment; the clock then stands there. */
 void sim_run_until(struct sim *s, int64_t until_us);
 void sim_run_for(struct sim *s, int64_t us);
-/** The same, but ends when `stop` holds. True: it did. */
+/** Does one thing that is due now. False: nothing is; *next_us is when to look again. */
+bool sim_step(struct sim *s, int64_t *next_us);
+/** As sim_run_until, but ends when `stop` holds. True: it did. */
 bool sim_run_to(struct sim *s, int64_t until_us, bool (*stop)(struct sim *, void *), void *arg);
 /** Turns without moving the clock, until nothing happens any more at this moment. */
 void sim_settle(struct sim *s);
