@@ -37,7 +37,7 @@ export const EndpointCell = ({ id, tenant }) => {
 
 /* ---- one row ---- */
 
-const Next = ({ d }) => (d.status === 'retrying' || d.status === 'scheduled') && d.next_attempt_at ? html`<span class="sub">${w('next in')} <${Countdown} at=${d.next_attempt_at} bare=${true} /></span>`
+const Next = ({ d }) => (d.status === 'retrying' || d.status === 'scheduled') && d.next_attempt_at ? html`<span class="sub tight">${w('next in')} <${Countdown} at=${d.next_attempt_at} bare=${true} /></span>`
   : d.status === 'failed' && d.reason ? html`<span class="sub">${d.reason === 'exhausted' ? w('used up its schedule') : w('refused for good')}</span>` : null;
 
 const Row = ({ d, tenant: chosen, isNew, withEndpoint }) => {

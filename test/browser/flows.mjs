@@ -516,6 +516,33 @@ const flows = {
     await fits(page, 'what was explained');
   },
 
+  /** Where no tenant is chosen, lists and streams show all of them; and endpoints show their last two hours. */
+  async all_tenants({ page, server, key, tell }) {
+    await signIn(page, server, key);
+    await page.goto(server + '/ui/endpoints');
+    await page.getByRole('img', { name: /^0 of \d\d+ attempts failed in two hours|^1 of \d\d+ attempts failed/ }).waitFor();
+    const failing = page.locator('tr[data-href]', { hasText: 'Failing' });
+    await failing.getByRole('img', { name: /^(\d+) of \1 attempts failed in two hours$/ }).waitFor();
+    assert.ok((await failing.locator('.spark .no').count()) > 0 && (await failing.locator('.spark .ok').count()) === 0);
+    for (const [path, type] of [['deliveries', 'evil.event'], ['events', 'evil.event']]) {
+      await page.goto(`${server}/ui/${path}`);
+      const row = (tenant) => page.locator('tr.new', { hasText: type }).filter({ hasText: tenant });
+      await page.locator('tr[data-href]', { hasText: 'globex' }).first().waitFor();
+      await page.getByText('Live: new rows on top').waitFor();
+      await tell('publish in globex');
+      await row('globex').first().waitFor(); // by the stream
+      assert.equal(new URL(page.url()).search, '');
+      await accessible(page, `${path} of all tenants`);
+      await row('globex').first().getByRole('link').first().click();
+      await page.waitForURL(/tenant=globex/);
+      await page.goto(`${server}/ui/${path}`);
+      await page.locator('.scope select').selectOption('default');
+      await page.waitForURL(/tenant=default/);
+      await page.locator('tr[data-href]').first().waitFor();
+      assert.equal(await page.locator('tr[data-href]', { hasText: 'evil.event' }).count(), 0);
+    }
+  },
+
   /** Script in everything that customers and their servers can write: shown as text. */
   async planted({ page, server, key, paths, texts, faults }) {
     await signIn(page, server, key);

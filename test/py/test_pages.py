@@ -249,6 +249,10 @@ def test_overview(world):
     run_flow("overview", world.given(failing=world.failing))
 
 
+def test_all_tenants(world):
+    run_flow("all_tenants", world.given(), lambda _: world.event(world.globex, "evil.event", {"n": 1}))
+
+
 def test_deliveries(world):
     run_flow("deliveries", world.given(), lambda _: world.event(world.api, "invoice.created", {"invoice": "live"}))
 
