@@ -152,6 +152,7 @@ endif
 chart: build
 	@tools/install-deps chart
 	@mkdir -p build/chart && cd test/verifiers/go/chart && go build -o $(CURDIR)/build/chart/chart .
+	@cd test/verifiers/go/compose && go build -o $(CURDIR)/build/chart/compose .
 	@TENTERHOOK_BUILD=$(RELEASE_DIR) $(PYTHON) -m pytest -q test/py/test_chart.py
 
 first: build

@@ -2,6 +2,7 @@
 that program takes minutes to compile: `make chart` does it, and without it these tests are skipped."""
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 
@@ -92,7 +93,24 @@ def test_a_misspelt_field_is_found(tmp_path):
     assert made.returncode == 1 and "runAsNonRoott" in made.stderr
 
 
+@helm
+def test_the_compose_file_is_what_docker_compose_takes(tmp_path):
+    """By compose's own package."""
+    program, file = pathlib.Path(PROGRAM).with_name("compose"), ROOT / "packaging" / "image" / "compose.yaml"
+    made = subprocess.run([program, file], capture_output=True, text=True, check=False)
+    assert made.returncode == 0 and made.stderr == "", made.stderr
+    service = yaml.safe_load(made.stdout)["services"]["tenterhook"]
+    assert service["read_only"] and service["ports"][0]["host_ip"] == "127.0.0.1" and service["depends_on"]["database"]["condition"] == "service_healthy"
+    for wrong, word in (("read_only:", "readonly:"), ("secrets: [admin_key,", "secrets: [admin_keys,")):
+        text = file.read_text()
+        assert wrong in text
+        (tmp_path / "compose.yaml").write_text(text.replace(wrong, word))
+        made = subprocess.run([program, tmp_path / "compose.yaml"], capture_output=True, text=True, check=False)
+        assert made.returncode == 1 and made.stderr, word
+
+
 def test_versions_agree():
+    """Of the program, the chart, the compose file, the changelogs, the clients and the API's description."""
     chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
     version = tenterhook("version").out.split()[1]
     assert chart["appVersion"] == chart["version"] == version
@@ -101,6 +119,18 @@ def test_versions_agree():
     assert service["image"] == f"tenterhook:{version}"
     assert service["read_only"] and service["cap_drop"] == ["ALL"] and service["security_opt"] == ["no-new-privileges:true"]
     assert re_version() == version
+    said = {"packaging/debian/changelog": r"^tenterhook \((\S+)\)", "clients/python/pyproject.toml": r'^version = "(\S+)"', "clients/java/pom.xml": r"<version>(\S+?)</version>",
+            "clients/typescript/package.json": r'"version": "(\S+)"', "clients/openapi.json": r'"version": "(\S+)"', "packaging/bridge/tenterhook-bridge.1": r'"Tenterhook (\S+)"'}
+    for file, pattern in said.items():
+        assert re.search(pattern, (ROOT / file).read_text(), re.M)[1] == version, file
+
+
+def test_the_changelog_is_one():
+    """A heading for each version, the newest first, in the numbers of SemVer; each with something in it."""
+    parts = re.split(r"^## (.*)\n", (ROOT / "CHANGELOG.md").read_text(), flags=re.M)[1:]
+    versions = [tuple(int(n) for n in re.fullmatch(r"(\d+)\.(\d+)\.(\d+)( \(.*\))?", head).groups()[:3]) for head in parts[::2]]
+    assert versions and versions == sorted(set(versions), reverse=True)
+    assert all(re.search(r"^### (New|Changed|Mended|Take care)\n\n- ", part, re.M) for part in parts[1::2])
 
 
 def re_version():

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import tarfile
@@ -55,6 +56,10 @@ def test_its_parts_are_listed(blobs):
     names = {p["name"] for p in sbom["packages"]}
     assert {"libc6", "libssl3", "ca-certificates"} <= names or {"libc6", "libssl3t64", "ca-certificates"} <= names, names
     ids = {p["SPDXID"] for p in sbom["packages"]} | {"SPDXRef-DOCUMENT"}
+    arch = pathlib.Path(IMAGE).stem.rsplit("-", 1)[1]
+    for part in sbom["packages"][1:]:
+        (place,) = part["externalRefs"]
+        assert re.fullmatch(rf"pkg:deb/debian/{re.escape(part['name'])}@{re.escape(part['versionInfo'])}\\?arch=({arch}|all)", place["referenceLocator"]), part
     assert "libpq5" in names  # which the program loads by itself
     assert all(r["spdxElementId"] in ids and r["relatedSpdxElement"] in ids for r in sbom["relationships"])
 
