@@ -54,13 +54,7 @@ def runner(work):
 
 
 def test_adapters(work, running):
-    program = programs.Program([work / "receiver"])
-    try:
-        program.ready()
-        clients.adapter_round(running, program.url("/hook"), lambda secret: program.command({"secret": secret}),
-                              lambda event: program.wait_for("event", lambda one: one["id"] == event))
-    finally:
-        program.close()
+    clients.run_adapter(running, programs.Program([work / "receiver"]))
 
 
 def test_the_examples_of_the_readme(work, running):

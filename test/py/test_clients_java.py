@@ -58,13 +58,7 @@ def runner(work):
 
 
 def test_adapters(work, running):
-    program = programs.Program(java(work, "Receiver"))
-    try:
-        program.ready()
-        clients.adapter_round(running, program.url("/hook"), lambda secret: program.command({"secret": secret}),
-                              lambda event: program.wait_for("event", lambda one: one["id"] == event))
-    finally:
-        program.close()
+    clients.run_adapter(running, programs.Program(java(work, "Receiver")))
 
 
 def test_the_examples_of_the_readme(work, running):

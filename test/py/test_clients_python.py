@@ -69,13 +69,7 @@ def test_conformance_with_asyncio(file, work, proxy, running, sink):
 
 @pytest.mark.parametrize("name", ["flask", "fastapi"])
 def test_adapters(name, work, running):
-    program = programs.Program(["env", f"PYTHONPATH={work['env']['PYTHONPATH']}", work["python"], SOURCE / "test" / "receivers.py", name], work["folder"])
-    try:
-        program.ready()
-        clients.adapter_round(running, program.url("/hook"), lambda secret: program.command({"secret": secret}),
-                              lambda event: program.wait_for("event", lambda one: one["id"] == event))
-    finally:
-        program.close()
+    clients.run_adapter(running, programs.Program(["env", f"PYTHONPATH={work['env']['PYTHONPATH']}", work["python"], SOURCE / "test" / "receivers.py", name], work["folder"]))
 
 
 def test_the_examples_of_the_readme(work, running):
@@ -96,7 +90,7 @@ def test_the_examples_of_the_readme(work, running):
 def test_what_waits_is_sent_before_the_interpreter_ends(work, running):
     program = ("from tenterhook import Publisher, Tenterhook\np = Publisher(Tenterhook(), linger=60)\n"
                "for i in range(5): p.publish({'type': 'exit.python', 'data': i})\n")
-    done = run([work["python"], "-c", program], work["folder"], {"TENTERHOOK_SERVER": f"http://127.0.0.1:{running.port}", "TENTERHOOK_KEY": running.admin_key, **work["env"]})
+    done = run([work["python"], "-c", program], work["folder"], {**clients.access(running), **work["env"]})
     assert done.returncode == 0, done.stdout
     assert len(running.api.get("/v1/events?event_type=exit.python").expect(200).json["data"]) == 5
 
@@ -111,7 +105,7 @@ def test_the_package_is_made_the_same_each_time(work, tmp_path):
 def test_the_generated_calls_work_too(work, running):
     program = ("from tenterhook import Tenterhook\nfrom tenterhook.generated.api.installation import get_stats\n"
                "print(get_stats.sync(client=Tenterhook().api).step)\n")
-    done = run([work["python"], "-c", program], work["folder"], {"TENTERHOOK_SERVER": f"http://127.0.0.1:{running.port}", "TENTERHOOK_KEY": running.admin_key, **work["env"]})
+    done = run([work["python"], "-c", program], work["folder"], {**clients.access(running), **work["env"]})
     assert done.stdout.strip() in ("1m", "1h", "1d"), done.stdout
 
 

@@ -60,13 +60,7 @@ def test_the_types_are_fresh(work):
 @pytest.mark.parametrize("name", ["express", "fastify"])
 def test_adapters(name, work, running):
     """Verified events arrive with the raw body kept; what is not the sender's is 401."""
-    program = programs.Program([tool("node", "nodejs"), "receivers.mjs", name], work["user"])
-    try:
-        program.ready()
-        clients.adapter_round(running, program.url("/hook"), lambda secret: program.command({"secret": secret}),
-                              lambda event: program.wait_for("event", lambda one: one["id"] == event))
-    finally:
-        program.close()
+    clients.run_adapter(running, programs.Program([tool("node", "nodejs"), "receivers.mjs", name], work["user"]))
 
 
 def test_the_examples_of_the_readme(work, running):
@@ -87,7 +81,7 @@ def test_what_waits_is_sent_before_the_process_ends(work, running):
     program = ("import { Tenterhook } from 'tenterhook'; const p = new Tenterhook().publisher({ lingerMs: 60000 });"
                "for (let i = 0; i < 5; i++) p.publish({ type: 'exit.test', data: i });")
     done = run([tool("node", "nodejs"), "--input-type=module", "-e", program], work["user"],
-               {"TENTERHOOK_SERVER": f"http://127.0.0.1:{running.port}", "TENTERHOOK_KEY": running.admin_key})
+               clients.access(running))
     assert done.returncode == 0, done.stdout
     assert len(running.api.get("/v1/events?event_type=exit.test").expect(200).json["data"]) == 5
 

@@ -356,6 +356,21 @@ def judge_server(runner, server, receiver):
 
 # ---- adapters and examples ----
 
+def run_adapter(running, program):
+    """A program with an adapter (programs.Program) takes what is the sender's, with the raw body kept, and refuses what is not. Ends it."""
+    try:
+        program.ready()
+        adapter_round(running, program.url("/hook"), lambda secret: program.command({"secret": secret}),
+                      lambda event: program.wait_for("event", lambda one: one["id"] == event))
+    finally:
+        program.close()
+
+
+def access(running):
+    """The environment in which a client's program finds the server and its key."""
+    return {"TENTERHOOK_SERVER": f"http://127.0.0.1:{running.port}", "TENTERHOOK_KEY": running.admin_key}
+
+
 def adapter_round(server, url, secret_of, printed, wait=60):
     """Sends an event to an adapter's route and the same request again with a changed body: the first is taken, the second refused.
     `secret_of` tells the program the secret; `printed` waits for what it says."""
