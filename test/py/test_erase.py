@@ -141,12 +141,19 @@ def test_a_tenants_content_goes_only_when_asked(server, receiver):
         for _ in range(5):
             publish(api)
         settled(api, 5)
-    at.api.delete("/v1/tenants/gone?erase=true").expect(204)
-    with sqlite3.connect(f"file:{at.data}/tenterhook.db?mode=ro", uri=True) as db:
-        eventually(lambda: db.execute("select count(*) from event where data is null").fetchone()[0] == 5)
-        eventually(lambda: db.execute("select count(*) from attempt where body is null").fetchone()[0] == 5)
     at.api.delete("/v1/tenants/kept").expect(204)
     time.sleep(0.5)
+    at.api.delete("/v1/tenants/gone?erase=true").expect(204)  # a walk over all that is to be erased begins
+    with sqlite3.connect(f"file:{at.data}/tenterhook.db?mode=ro", uri=True) as db:
+        def left():
+            return [db.execute(f"select count(*) from {what}").fetchone()[0] for what in ("event where data is null", "event where data is not null",
+                                                                                          "attempt where body is null", "attempt where body is not null")]
+        eventually(lambda: left() == [5] * 4)
+        at.kill()
+        at.start()  # and another one
+        at.api.get("/v1/tenants").expect(200)
+        time.sleep(1)
+        assert left() == [5] * 4
     assert traces(at) >= 5
 
 
