@@ -252,7 +252,7 @@ def test_an_id_is_enough_for_the_operator(cli, receiver):
         assert cli("deliveries", "--endpoint", endpoint, "--include-tests", "--json").expect(0).json["data"]
         cli("tail", "--endpoint", endpoint, "--for", "100ms").expect(0)
         cli("replay", endpoint, "--dry-run").expect(0)
-        cli("doctor", endpoint)
+        assert f"port {new.port}: connected" in cli("doctor", endpoint).out
         cli("secrets", "rotate", endpoint).expect(0)
         cli("endpoints", "delete", endpoint, "--yes").expect(0)
     assert cli("deliveries", "show", "dlv_1").expect(1).err.startswith("tenterhook: deliveries:")
