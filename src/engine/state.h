@@ -135,8 +135,8 @@ struct th_engine {
         bool running;
         enum { TH_SUNSET_QUIET, TH_SUNSET_DAILY, TH_SUNSET_CHANGED } telling;
         int64_t next_ms; /* wall: when the next pass begins; 0: now, at the start or after a change */
-        uint64_t tenant; /* the last one that the pass has been through */
-        unsigned at;     /* endpoints of the next that it has looked at */
+        unsigned tenant; /* place of the one that the pass is at, in `tenants` */
+        unsigned at;     /* endpoints of it that have been looked at */
         uint32_t near, past, told;
     } sunset;
     unsigned replay_count;

@@ -35,43 +35,21 @@ static bool retention_fits(struct change_impl *i)
     return false;
 }
 
-void th_change_begin_tenant_put(struct change_impl *i)
+/* What the tenant will be: what the request says, else what it is, else what is usual. */
+static enum th_error make_tenant(struct change_impl *i, struct th_span dialect)
 {
     struct th_engine *e = i->e;
-    struct th_change *c = i->c;
-    struct th_tenant *old = i->tenant;
-    struct th_span dialect = c->tenant_put.dialect.n ? c->tenant_put.dialect
-                             : old                   ? th_dialect_values(old->dialect)->name
-                                                     : e->options.default_dialect;
+    const struct th_change *c = i->c;
+    const struct th_tenant *old = i->tenant;
     struct th_span name = c->tenant_put.name.n ? c->tenant_put.name : old ? old->name : c->tenant_id;
     struct th_span attributes = c->tenant_put.attributes.n ? c->tenant_put.attributes
                                 : old                      ? old->attributes
                                                            : TH_LIT("{}");
-    struct th_row *row;
-    struct th_buf settings;
-    enum th_error error;
-    bool ok;
+    enum th_error error = th_tenant_new(e, old ? old->no : e->last_tenant + 1, c->tenant_id, name, dialect,
+                                        attributes, &i->fresh);
 
-    if (!th_engine_dialect(e, dialect)) {
-        th_change_fault(i, "dialect", "no dialect of this name is loaded; the list of dialects names them");
-        th_change_finish(i, TH_CH_INVALID);
-        return;
-    }
-    if (!retention_fits(i)) {
-        th_change_finish(i, TH_CH_INVALID);
-        return;
-    }
-    if (old && th_engine_dialect(e, dialect) != old->dialect && old->endpoint_count) {
-        th_change_fail(i, TH_CH_CONFLICT,
-                       "the tenant has endpoints; delete them before changing its dialect");
-        return;
-    }
-    error = th_tenant_new(e, old ? old->no : e->last_tenant + 1, c->tenant_id, name, dialect, attributes,
-                          &i->fresh);
-    if (error) {
-        th_change_no_memory(i);
-        return;
-    }
+    if (error)
+        return error;
     if (old) {
         i->fresh->limits = old->limits;
         i->fresh->retention_s = old->retention_s;
@@ -83,23 +61,50 @@ void th_change_begin_tenant_put(struct change_impl *i)
     i->fresh->rev = old ? old->rev + 1 : 1;
     i->fresh->created = old ? old->created : e->now.wall;
     i->fresh->updated = e->now.wall;
-    row = th_change_row(i, TH_ROW_TENANT, i->fresh->no);
+    return TH_OK;
+}
+
+/* The rows that make it so. False: no memory. */
+static bool add_rows(struct change_impl *i)
+{
+    struct th_row *row = th_change_row(i, TH_ROW_TENANT, i->fresh->no);
+    struct th_buf settings;
+    bool ok;
+
     th_buf_init(&settings, 4u << 20);
     th_blob_write_tenant(i->fresh, &settings);
     ok = row && !settings.failed && th_arena_copy(&i->mem, th_buf_view(&settings), &row->settings);
     th_buf_fini(&settings);
-    if (!ok) {
-        th_change_no_memory(i);
-        return;
-    }
-    row->id = c->tenant_id;
+    if (!ok)
+        return false;
+    row->id = i->c->tenant_id;
     row->created = i->fresh->created.ms;
     row->updated = i->fresh->updated.ms;
-    if (!old && !th_change_last_number(i, "last_tenant", i->fresh->no)) {
+    return i->tenant || th_change_last_number(i, "last_tenant", i->fresh->no);
+}
+
+void th_change_begin_tenant_put(struct change_impl *i)
+{
+    const struct th_engine *e = i->e;
+    const struct th_change *c = i->c;
+    const struct th_tenant *old = i->tenant;
+    struct th_span dialect = c->tenant_put.dialect.n ? c->tenant_put.dialect
+                             : old                   ? th_dialect_values(old->dialect)->name
+                                                     : e->options.default_dialect;
+
+    if (!th_engine_dialect(i->e, dialect)) {
+        th_change_fault(i, "dialect", "no dialect of this name is loaded; the list of dialects names them");
+        th_change_finish(i, TH_CH_INVALID);
+    } else if (!retention_fits(i)) {
+        th_change_finish(i, TH_CH_INVALID);
+    } else if (old && th_engine_dialect(i->e, dialect) != old->dialect && old->endpoint_count) {
+        th_change_fail(i, TH_CH_CONFLICT,
+                       "the tenant has endpoints; delete them before changing its dialect");
+    } else if (make_tenant(i, dialect) || !add_rows(i)) {
         th_change_no_memory(i);
-        return;
+    } else {
+        th_change_submit(i, false);
     }
-    th_change_submit(i, false);
 }
 
 void th_change_end_tenant_put(struct change_impl *i)

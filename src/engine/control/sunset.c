@@ -95,19 +95,6 @@ static void endpoint_of(struct th_engine *e, const struct th_tenant *t, const st
             type_of(e, ep, all->catalogue.types[i]);
 }
 
-/* The next tenant by number; NULL: there is none. */
-static struct th_tenant *next_tenant(struct th_engine *e)
-{
-    struct th_tenant *next = NULL;
-    uint64_t no;
-    void *value;
-
-    for (size_t i = 0; th_map_next(&e->tenants_by_no, &i, &no, &value);)
-        if (no > e->sunset.tenant && (!next || no < next->no))
-            next = value;
-    return next;
-}
-
 static void end(struct th_engine *e)
 {
     struct th_sunset *s = &e->sunset;
@@ -135,26 +122,28 @@ static void start(struct th_engine *e)
     s->next_ms = (e->now.wall.ms / DAY_MS + 1) * DAY_MS;
 }
 
+/* One tenant, up to `left` endpoints. True: all of it. */
+static bool tenant_of(struct th_engine *e, const struct th_tenant *t, unsigned *left)
+{
+    struct th_sunset *s = &e->sunset;
+
+    for (; !t->deleting && *left && s->at < t->endpoint_count; s->at++)
+        if (t->endpoints[s->at]->spec.data_version) {
+            endpoint_of(e, t, TH_CONTAINER(t->endpoints[s->at], struct th_ep, pub));
+            --*left;
+        }
+    return t->deleting || s->at >= t->endpoint_count;
+}
+
 void th_sunset_begin(struct th_engine *e)
 {
     struct th_sunset *s = &e->sunset;
     unsigned left = ENDPOINTS;
-    struct th_tenant *t;
 
     if (!s->running)
         start(e);
-    t = next_tenant(e);
-    if (!t) {
-        end(e);
-        return;
-    }
-    for (; !t->deleting && left && s->at < t->endpoint_count; s->at++)
-        if (t->endpoints[s->at]->spec.data_version) {
-            endpoint_of(e, t, TH_CONTAINER(t->endpoints[s->at], struct th_ep, pub));
-            left--;
-        }
-    if (t->deleting || s->at >= t->endpoint_count) {
-        s->tenant = t->no;
-        s->at = 0;
-    }
+    for (; s->tenant < e->tenant_count; s->tenant++, s->at = 0)
+        if (!tenant_of(e, e->tenants[s->tenant], &left) || th_engine_turn_over(e, TH_TURN_DISPATCH_US))
+            return;
+    end(e);
 }

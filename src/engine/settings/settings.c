@@ -93,6 +93,19 @@ enum th_error th_settings_add_tenant(struct th_engine *e, struct th_tenant *t)
     return TH_OK;
 }
 
+/* Passes through all tenants go by their places, and the ones behind move up. */
+static void move_passes(struct th_engine *e, unsigned place)
+{
+    struct th_sunset *s = &e->sunset;
+
+    if (e->certificates_tenant > place)
+        e->certificates_tenant--;
+    if (s->tenant > place)
+        s->tenant--;
+    else if (s->tenant == place)
+        s->at = 0;
+}
+
 void th_settings_remove_tenant(struct th_engine *e, struct th_tenant *t)
 {
     /* stays in tenants_by_no so that its memory is found at the end; no look-up by id or list shows it */
@@ -103,6 +116,7 @@ void th_settings_remove_tenant(struct th_engine *e, struct th_tenant *t)
             continue;
         memmove(e->tenants + i, e->tenants + i + 1, (e->tenant_count - i - 1) * sizeof *e->tenants);
         e->tenant_count--;
+        move_passes(e, i);
         if (th_is_home(e))
             th_gauge_add(e->options.metrics, TH_G_TENANTS, -1);
         break;
