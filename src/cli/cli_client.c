@@ -213,7 +213,7 @@ static bool port_speaks_tls(const struct th_client *c)
         struct th_addr to = c->addrs[i];
         struct th_tls_probe probe;
         to.port = c->url.port;
-        (void)th_tls_probe(&to, true, host, NULL, PROBE_MS, &probe);
+        (void)th_tls_probe(&to, true, host, &(struct th_tls_probe_way){.ca_file = NULL}, PROBE_MS, &probe);
         yes = probe.count > 0;
     }
     return yes;

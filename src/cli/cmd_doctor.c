@@ -6,7 +6,8 @@
  * webhook active.
  *
  * Each check is a line: ok, note (works, but look at it) or FAIL, and under it what to do. Exit status 1 when
- * something fails. It changes nothing. An endpoint gets a request only with --send: the API's own test, of a
+ * something fails. An endpoint is tried as deliveries reach it: with its own authorities and client certificate, from its source
+ * address, and through the proxy of the configuration that this command reads; each is named. It changes nothing. An endpoint gets a request only with --send: the API's own test, of a
  * type that no receiver takes for an event. */
 #include "cli/cli.h"
 #include "cli/cli_call.h"
@@ -326,8 +327,127 @@ static void show_chain(struct doctor *d, const struct th_tls_probe *p)
     }
 }
 
+/* ---- how the engine would reach it ---- */
+
+struct way {
+    struct th_tls_probe_way probe;
+    struct th_client_tls identity;
+    struct th_addr source, proxy;
+    bool lost; /* the proxy cannot be asked: said */
+};
+
+/* The proxy and the authorities of the configuration. */
+static void way_of_config(struct doctor *d, struct way *w)
+{
+    struct th_addr found[TH_CONNECT_MAX];
+    struct th_settings c;
+    struct th_url url;
+    const char *text, *reason;
+    char why[600];
+
+    if (th_options_read(d->cli->config_argc, d->cli->config_argv, &c, why, sizeof why))
+        return;
+    if (c.v[TH_O_CA_FILE].text)
+        w->probe.ca_file = th_cli_text(d->cli, th_str(c.v[TH_O_CA_FILE].text));
+    if (c.v[TH_O_PROXY_CREDENTIALS].text)
+        w->probe.proxy_credentials = th_cli_text(d->cli, th_str(c.v[TH_O_PROXY_CREDENTIALS].text));
+    text = c.v[TH_O_PROXY].text ? th_cli_text(d->cli, th_str(c.v[TH_O_PROXY].text)) : NULL;
+    th_options_fini(&c);
+    if (!text)
+        return;
+    w->lost = true;
+    if (th_url_parse(th_str(text), &url, &reason)) {
+        say(d, FAIL, "1 accessible", "mend delivery.proxy", "proxy %s: %s", text, reason);
+        return;
+    }
+    found[0] = url.addr;
+    if (!url.literal && !th_client_resolve(url.host, url.port, found, why, sizeof why)) {
+        say(d, FAIL, "1 accessible", "mend delivery.proxy, or its name in the DNS", "proxy %s: %s", text,
+            why);
+        return;
+    }
+    w->lost = false;
+    w->proxy = found[0];
+    w->proxy.port = url.port;
+    w->probe.proxy = &w->proxy;
+    say(d, OK, "1 accessible", NULL, "through the proxy %s, as deliveries go", text);
+}
+
+static struct th_span text_at(struct doctor *d, struct th_json e, const char *pointer)
+{
+    const char *text = th_cli_member(d->cli, e, pointer);
+
+    return strcmp(text, "-") == 0 ? (struct th_span){NULL, 0} : th_str(text);
+}
+
+/* What the endpoint's own TLS is made of. */
+static void way_of_tls(struct doctor *d, struct th_json e, struct way *w)
+{
+    struct th_span key = text_at(d, e, "/tls/key");
+
+    w->identity = (struct th_client_tls){.ca = text_at(d, e, "/tls/ca")};
+    if (th_span_is(key, "***")) {
+        say(d, NOTE, "1 accessible", "use a key that may read secrets, or --send",
+            "its client certificate is not shown here, because this key may not read it");
+    } else if (key.n) {
+        w->identity.certificate = text_at(d, e, "/tls/certificate");
+        w->identity.key = key;
+        say(d, OK, "1 accessible", NULL, "with its client certificate, %s, until %s",
+            th_cli_member(d->cli, e, "/client_certificate/subject"),
+            th_cli_time(d->cli, e, "/client_certificate/expires_at"));
+    }
+    if (w->identity.ca.n)
+        say(d, OK, "1 accessible", NULL, "its server is trusted by the endpoint's own authorities alone");
+    if (w->identity.ca.n || w->identity.certificate.n)
+        w->probe.identity = &w->identity;
+}
+
+/* The address of its source, as the server lists it. */
+static void way_of_source(struct doctor *d, struct th_json e, struct way *w)
+{
+    struct th_span name = text_at(d, e, "/source_address"), none = {NULL, 0};
+    struct th_json list, row = {0};
+    struct th_json_iter it;
+    struct th_answer a;
+    bool found = false;
+
+    if (!name.n || th_cli_try(d->cli, "GET", "/v1/source-addresses", none, NULL, &a))
+        return;
+    if (a.status == 200 && th_json_member(a.json, TH_LIT("sources"), &list)) {
+        th_json_iter(&it, list);
+        while (!found && th_json_next(&it, NULL, &row))
+            found = th_span_eq(text_at(d, row, "/name"), name) &&
+                    th_addr_parse(text_at(d, row, "/address"), &w->source);
+    }
+    if (found) {
+        w->probe.source = &w->source;
+        say(d, OK, "1 accessible", NULL, "from its source address %s (%s)", th_cli_text(d->cli, name),
+            th_cli_member(d->cli, row, "/address"));
+    } else {
+        say(d, FAIL, "1 accessible", "name it in delivery.sources again, or let the endpoint choose another",
+            "its source address %s is not configured: nothing is sent", th_cli_text(d->cli, name));
+    }
+    th_answer_free(&a);
+}
+
+/* Nothing is sent here but with --send, when the server itself does it. */
+static void say_authentication(struct doctor *d, struct th_json e)
+{
+    const char *type = th_cli_member(d->cli, e, "/authentication/type");
+
+    if (strcmp(type, "basic") == 0)
+        say(d, OK, "1 accessible", NULL, "its requests carry HTTP Basic, user %s",
+            th_cli_member(d->cli, e, "/authentication/username"));
+    else if (strcmp(type, "api_key") == 0)
+        say(d, OK, "1 accessible", NULL, "its requests carry a key in the header %s",
+            th_cli_member(d->cli, e, "/authentication/header"));
+    else if (strcmp(type, "oauth2") == 0)
+        say(d, OK, "1 accessible", NULL, "its requests carry a token from %s",
+            th_cli_member(d->cli, e, "/authentication/token_url"));
+}
+
 /* Reaches for every address; false when none can be reached and verified. */
-static void check_reach(struct doctor *d, const struct th_url *url, const char *ca_file)
+static void check_reach(struct doctor *d, const struct th_url *url, const struct way *w)
 {
     struct th_addr addrs[TH_CONNECT_MAX];
     const char *host = th_cli_text(d->cli, url->host);
@@ -347,7 +467,7 @@ static void check_reach(struct doctor *d, const struct th_url *url, const char *
         const char *not_public;
         struct th_tls_probe p;
         struct th_buf text;
-        bool ok = th_tls_probe(&addrs[i], url->tls, host, ca_file, 10000, &p);
+        bool ok = th_tls_probe(&addrs[i], url->tls, host, &w->probe, 10000, &p);
         int64_t days = p.count ? (p.cert[0].not_after - (int64_t)time(NULL)) / 86400 : 0;
         th_buf_init(&text, 128);
         th_addr_format(&text, &addrs[i]);
@@ -366,7 +486,10 @@ static void check_reach(struct doctor *d, const struct th_url *url, const char *
                 url->port, (long long)p.connect_ms);
         else
             say(d, FAIL, "1 accessible",
-                p.connect_ms < 0
+                p.connect_ms < 0 && w->probe.proxy ? "look at the proxy: deliveries go through it"
+                : p.asked && strstr(p.error, "refuses")
+                    ? "the server wants a client certificate that it knows: set it with --tls-certificate"
+                : p.connect_ms < 0
                     ? "check that the receiver runs, and that its firewall lets this machine in (see 4)"
                     : "the server must send its certificate with the intermediate ones, for "
                       "this name, and in time",
@@ -544,7 +667,7 @@ static void check_active(struct doctor *d, struct th_json e, const char *id)
 }
 
 /* id: NULL for a URL alone. */
-static void check_url(struct doctor *d, const char *text, const char *id, const char *ca_file)
+static void check_url(struct doctor *d, const char *text, const char *id, const struct way *w)
 {
     char copy[2100];
     struct th_url url;
@@ -555,7 +678,8 @@ static void check_url(struct doctor *d, const char *text, const char *id, const 
         say(d, FAIL, "1 accessible", "register another URL", "%s: %s", text, why);
         return;
     }
-    check_reach(d, &url, ca_file);
+    if (!w->lost)
+        check_reach(d, &url, w);
     if (id && th_cli_has(d->cli, "--send"))
         check_test(d, id);
     else if (id)
@@ -563,7 +687,7 @@ static void check_url(struct doctor *d, const char *text, const char *id, const 
     check_https(d, &url);
 }
 
-static void check_endpoint(struct doctor *d, const char *id, const char *ca_file)
+static void check_endpoint(struct doctor *d, const char *id, struct way *w)
 {
     struct th_span none = {NULL, 0};
     struct th_answer a;
@@ -589,7 +713,10 @@ static void check_endpoint(struct doctor *d, const char *id, const char *ca_file
     url = th_cli_member(d->cli, a.json, "/url");
     if (url[0] == '-')
         url = th_cli_member(d->cli, a.json, "/callbackUrl");
-    check_url(d, url, id, ca_file);
+    way_of_tls(d, a.json, w);
+    way_of_source(d, a.json, w);
+    say_authentication(d, a.json);
+    check_url(d, url, id, w);
     check_firewall(d);
     check_active(d, a.json, id);
     th_answer_free(&a);
@@ -643,10 +770,9 @@ static int only_ready(struct th_cli *cli)
 
 int th_cmd_doctor(struct th_cli *cli)
 {
-    const char *target = cli->arg_count ? cli->args[0] : NULL, *ca_file = NULL;
+    const char *target = cli->arg_count ? cli->args[0] : NULL;
     struct doctor d = {.cli = cli};
-    struct th_settings c;
-    char why[600];
+    struct way w = {.lost = false};
 
     if (th_cli_has(cli, "--ready"))
         return target
@@ -655,15 +781,13 @@ int th_cmd_doctor(struct th_cli *cli)
     th_buf_init(&d.json, 1u << 20);
     d.w = th_jw(&d.json);
     th_jw_array(&d.w);
-    if (target && !th_options_read(cli->config_argc, cli->config_argv, &c, why, sizeof why)) {
-        ca_file = c.v[TH_O_CA_FILE].text ? th_cli_text(cli, th_str(c.v[TH_O_CA_FILE].text)) : NULL;
-        th_options_fini(&c);
-    }
+    if (target)
+        way_of_config(&d, &w);
     if (target && strstr(target, "://")) {
-        check_url(&d, target, NULL, ca_file);
+        check_url(&d, target, NULL, &w);
     } else if (target) {
         if (check_server(&d))
-            check_endpoint(&d, target, ca_file);
+            check_endpoint(&d, target, &w);
         else if (!d.failed)
             say(&d, FAIL, "endpoint", "use a key with webhooks:manage", "this key may not look at it");
     } else {

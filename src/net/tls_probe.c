@@ -4,7 +4,10 @@
  * carries deliveries must never be able to. Sends no byte of application data. Failure: every step that fails
  * leaves its reason in out->error. */
 #include "net/tls_probe.h"
+#include "base/enc.h"
+#include "core/guard.h"
 #include "net/tls_common.h"
+#include "net/tls_own.h"
 #include <errno.h>
 #include <netinet/in.h>
 #include <openssl/err.h>
@@ -41,8 +44,10 @@ static socklen_t to_sockaddr(const struct th_addr *a, struct sockaddr_storage *o
 }
 
 /* A connected blocking socket with time-outs; -1 with a reason. */
-static int connect_to(const struct th_addr *a, unsigned timeout_ms, struct th_tls_probe *out)
+static int connect_to(const struct th_addr *a, const struct th_addr *source, unsigned timeout_ms,
+                      struct th_tls_probe *out)
 {
+    struct sockaddr_storage from;
     struct timeval limit = {.tv_sec = timeout_ms / 1000, .tv_usec = (suseconds_t)(timeout_ms % 1000 * 1000)};
     struct sockaddr_storage to;
     socklen_t n = to_sockaddr(a, &to);
@@ -51,6 +56,7 @@ static int connect_to(const struct th_addr *a, unsigned timeout_ms, struct th_tl
     /* SO_SNDTIMEO bounds connect(2) as well, see socket(7) */
     if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) != 0 ||
         setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) != 0 ||
+        (source && bind(fd, (const struct sockaddr *)&from, to_sockaddr(source, &from)) != 0) ||
         connect(fd, (const struct sockaddr *)&to, n) != 0) {
         snprintf(out->error, sizeof out->error, "%s",
                  errno == EINPROGRESS || errno == EAGAIN ? "no answer in time" : strerror(errno));
@@ -59,6 +65,45 @@ static int connect_to(const struct th_addr *a, unsigned timeout_ms, struct th_tl
         return -1;
     }
     return fd;
+}
+
+/* Asks a proxy for the connection. False, with a reason. */
+static bool ask_proxy(int fd, const struct th_addr *to, const char *credentials, struct th_tls_probe *out)
+{
+    char answer[8192];
+    struct th_buf line;
+    size_t n = 0;
+    bool sent;
+
+    th_buf_init(&line, 8192);
+    th_buf_str(&line, to->family == 6 ? "CONNECT [" : "CONNECT ");
+    th_addr_format(&line, to);
+    th_buf_printf(&line, "%s:%u HTTP/1.1\r\nHost: ", to->family == 6 ? "]" : "", to->port);
+    th_addr_format(&line, to);
+    th_buf_str(&line, "\r\n");
+    if (credentials) {
+        th_buf_str(&line, "Proxy-Authorization: Basic ");
+        th_base64(&line, credentials, strlen(credentials));
+        th_buf_str(&line, "\r\n");
+    }
+    th_buf_str(&line, "\r\n");
+    sent = !line.failed && send(fd, line.p, line.n, MSG_NOSIGNAL) == (ssize_t)line.n;
+    th_buf_wipe(&line);
+    while (sent && n < sizeof answer - 1 && !memmem(answer, n, "\r\n\r\n", 4)) {
+        ssize_t got = recv(fd, answer + n, 1, 0); /* not a byte of what comes behind it */
+
+        if (got <= 0)
+            break;
+        n++;
+    }
+    answer[n] = 0;
+    if (n > 12 && strncmp(answer, "HTTP/1.", 7) == 0 && answer[9] == '2')
+        return true;
+    if (n > 12)
+        snprintf(out->error, sizeof out->error, "the proxy answered CONNECT with %.3s", answer + 9);
+    else
+        snprintf(out->error, sizeof out->error, "the proxy did not answer CONNECT");
+    return false;
 }
 
 static int64_t unix_of(const ASN1_TIME *t)
@@ -94,20 +139,50 @@ static void note_chain(SSL *ssl, struct th_tls_probe *out)
     }
 }
 
-static SSL *new_session(SSL_CTX *ctx, int fd, const char *host, const char *ca_file)
+static int on_certificate(SSL *ssl, void *asked)
 {
+    (void)ssl;
+    *(bool *)asked = true;
+    return 1;
+}
+
+static SSL *new_session(SSL_CTX *ctx, int fd, const char *host, const struct th_tls_probe_way *way,
+                        bool *asked)
+{
+    struct th_tls_fault fault;
     SSL *ssl;
 
     SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION);
     SSL_CTX_set_verify(ctx, SSL_VERIFY_NONE, NULL); /* looked at afterwards */
+    SSL_CTX_set_cert_cb(ctx, on_certificate, asked);
     (void)SSL_CTX_set_default_verify_paths(ctx);
-    if (ca_file)
-        (void)SSL_CTX_load_verify_locations(ctx, ca_file, NULL);
+    if (way->ca_file)
+        (void)SSL_CTX_load_verify_locations(ctx, way->ca_file, NULL);
+    if (way->identity && th_tls_own_use(ctx, way->identity, &fault))
+        return NULL;
     ssl = SSL_new(ctx);
     if (ssl && th_tls_expect_host(ssl, th_str(host)) && SSL_set_fd(ssl, fd) == 1)
         return ssl;
     SSL_free(ssl);
     return NULL;
+}
+
+/* With TLS 1.3 a server that does not take our certificate says so after the handshake. */
+static void await_refusal(SSL *ssl, struct th_tls_probe *out)
+{
+    struct timeval limit = {.tv_usec = 500000};
+    const char *reason;
+    char byte;
+
+    (void)setsockopt(SSL_get_fd(ssl), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    ERR_clear_error();
+    if (SSL_peek(ssl, &byte, 1) > 0)
+        return;
+    reason = th_tls_reason();
+    if (!reason)
+        return;
+    out->verified = false;
+    snprintf(out->error, sizeof out->error, "the server refuses the client certificate: %s", reason);
 }
 
 static void shake_hands(SSL *ssl, int64_t began, struct th_tls_probe *out)
@@ -128,9 +203,11 @@ static void shake_hands(SSL *ssl, int64_t began, struct th_tls_probe *out)
     out->verified = verdict == X509_V_OK && out->count > 0;
     if (!out->verified)
         snprintf(out->error, sizeof out->error, "certificate: %s", th_tls_verify_text(verdict));
+    else if (out->asked)
+        await_refusal(ssl, out);
 }
 
-bool th_tls_probe(const struct th_addr *addr, bool tls, const char *host, const char *ca_file,
+bool th_tls_probe(const struct th_addr *addr, bool tls, const char *host, const struct th_tls_probe_way *way,
                   unsigned timeout_ms, struct th_tls_probe *out)
 {
     int64_t began = now_ms();
@@ -139,20 +216,25 @@ bool th_tls_probe(const struct th_addr *addr, bool tls, const char *host, const 
     int fd;
 
     *out = (struct th_tls_probe){.connect_ms = -1, .tls_ms = -1};
-    fd = connect_to(addr, timeout_ms, out);
+    fd = connect_to(way->proxy ? way->proxy : addr, way->source, timeout_ms, out);
     if (fd < 0)
         return false;
+    if (way->proxy && !ask_proxy(fd, addr, way->proxy_credentials, out)) {
+        close(fd);
+        return false;
+    }
     out->connect_ms = now_ms() - began;
     if (!tls) {
         close(fd);
         return true;
     }
     ctx = SSL_CTX_new(TLS_client_method());
-    ssl = ctx ? new_session(ctx, fd, host, ca_file) : NULL;
+    ssl = ctx ? new_session(ctx, fd, host, way, &out->asked) : NULL;
     if (ssl)
         shake_hands(ssl, began, out);
     else
-        snprintf(out->error, sizeof out->error, "TLS cannot be set up for this host");
+        snprintf(out->error, sizeof out->error,
+                 "TLS cannot be set up for this host, or with the endpoint's own certificates");
     SSL_free(ssl);
     SSL_CTX_free(ctx);
     ERR_clear_error();

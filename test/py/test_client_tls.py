@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 
+from harness.command import tenterhook
 from harness.expect import deliveries, eventually, problem
 from harness.receiver import Receiver
 
@@ -215,3 +216,30 @@ def test_the_end_of_a_certificate_is_told_ahead(server, receiver, certificates, 
     api.patch(path, {"tls": {"certificate": cert.read_text(), "key": key.read_text()}}).expect(200)
     eventually(lambda: counted() == "0")
     assert len(operator.requests) == len(owner.requests) == 1
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_doctor_reaches_it_as_deliveries_do(trusting, certificates, partners, version, tmp_path):
+    """With the endpoint's own authorities and client certificate, and it names what it uses."""
+    api = trusting.api
+    env = {"TENTERHOOK_SERVER": f"http://127.0.0.1:{trusting.port}", "TENTERHOOK_KEY": trusting.admin_key}
+
+    def doctor(hook, key=None):
+        ran = tenterhook("doctor", hook["id"], "--json", env={**env, **({"TENTERHOOK_KEY": key} if key else {})})
+        return {(row["verdict"], row["text"]) for row in ran.json if row["check"] == "1 accessible"}
+    with demanding(partners, partners, version) as target:
+        good, _ = identity(partners)
+        wrong, _ = identity(certificates)
+        ca = partners.ca.read_text()
+        make = lambda **more: api.post("/v1/webhooks", {"url": target.url(), **more}).expect(201).json  # noqa: E731
+        said = doctor(make(tls={**good, "ca": ca}, authentication={"type": "basic", "username": "ana", "password": "pw"}))
+        assert any("certificate good for" in text for _, text in said), said
+        assert any("with its client certificate, CN=" in text for _, text in said), said
+        assert any("own authorities alone" in text for _, text in said) and any("HTTP Basic, user ana" in text for _, text in said)
+        assert not [row for row in said if "pw" in row[1] or row[0] == "fail"], said
+        assert any(verdict == "fail" and "certificate: " in text for verdict, text in doctor(make(tls=good))), "an authority that it does not know"
+        for more in ({"tls": {**wrong, "ca": ca}}, {"tls": {"ca": ca}}):
+            assert any(verdict == "fail" for verdict, _ in doctor(make(**more))), more
+        key = api.post("/v1/tenants/default/keys", {"scopes": ["webhooks:read"]}).expect(201).json["key"]
+        assert any("may not read it" in text for _, text in doctor(make(tls={**good, "ca": ca}), key))
+        assert target.requests == []
