@@ -104,6 +104,7 @@ const struct th_api_route th_api_routes[] = {
     {"GET", "/v1/source-addresses", ANY, READ_ONLY, 0, th_h_source_addresses, "", 200, NULL, "SourceAddresses", "listSourceAddresses", "List the network prefixes from which deliveries come"},
     {"GET", "/v1/config", NONE, ADMIN, 0, th_h_config, "", 200, NULL, "SettingPage", "listSettings", "List the settings in force, each with where it comes from; never a secret"},
     {"GET", "/v1/search", NONE, READ_ONLY, 0, th_h_search, "q", 200, NULL, "Found", "search", "Find what an id names, else endpoints and tenants by a part of their address or name"},
+    {"GET", "/.well-known/jwks.json", NONE, NOBODY, TH_R_PUBLIC, th_h_jwks, "endpoint", 200, NULL, "KeySet", "keySet", "Show the public keys that sign for the endpoint of the query, as a JSON Web Key Set (RFC 7517)"},
     {"GET", "/livez", NONE, NOBODY, TH_R_PUBLIC | TH_R_ALWAYS, th_h_livez, "", 200, NULL, "Health", "live", "Tell whether the process is alive"},
     {"GET", "/readyz", NONE, NOBODY, TH_R_PUBLIC, th_h_readyz, "", 200, NULL, "Health", "ready", "Tell whether events can be accepted; 503 with the reason if not"},
     {"GET", "/metrics", NONE, NOBODY, TH_R_PUBLIC, th_h_metrics, "", 200, NULL, "text", "metrics", "Metrics in the Prometheus text format"},

@@ -92,14 +92,15 @@
         "EndpointTls") ",\"client_certificate\":" REF("ClientCertificate") ",\"payload_version\":" STR       \
                                                                            ",\"method\":" STR                \
                                                                            ",\"body_format\":" STR           \
-                                                                           ",\"trace_context\":" STR
+                                                                           ",\"trace_context\":" STR         \
+                                                                           ",\"source_address\":" STR
 #define SHORT_NULL(most) "{\"type\":[\"string\",\"null\"],\"maxLength\":" most "}"
 #define WIRE_SETTINGS                                                                                                                                   \
     ",\"authentication\":" OR_NULL(REF("Authentication")) ",\"tls\":" OR_NULL(REF(                                                                      \
         "EndpointTls")) ",\"payload_version\":" SHORT_NULL("10") ",\"method\":" SHORT_NULL("16") ",\"body_"                                             \
                                                                                                  "format\""                                             \
                                                                                                  ":" SHORT_NULL("16") ",\"trace_context\":" SHORT_NULL( \
-                                                                                                     "16")
+                                                                                                     "16") ",\"source_address\":" SHORT_NULL("64")
 
 #define WEBHOOK_FIELDS                                                                                       \
     "\"id\":" STR ",\"url\":" STR ",\"url_unicode\":" STR ",\"url_secret\":" BOOL                            \
@@ -575,7 +576,14 @@ const struct th_api_schema th_api_schemas[] = {
                         ",\"options\":{\"type\":[\"object\",\"null\"]},\"bytes\":{\"type\":\"integer\"},"
                         "\"published_at\":" TIME ",\"rejected_at\":" TIME)},
     {"RejectedPage", PAGE("Rejected")},
-    {"SourceAddresses", OBJECT("\"prefixes\"", "\"prefixes\":{\"type\":\"array\",\"items\":" STR "}")},
+    {"SourceAddresses",
+     OBJECT("\"prefixes\"", "\"prefixes\":{\"type\":\"array\",\"items\":" STR
+                            "},\"sources\":{\"type\":\"array\",\"items\":" REF("Source") "}")},
+    {"Source", OBJECT("\"name\",\"address\"", "\"name\":" STR ",\"address\":" STR)},
+    {"PublicKey",
+     OBJECT("\"kty\",\"crv\",\"x\",\"kid\",\"alg\",\"use\"",
+            "\"kty\":" STR ",\"crv\":" STR ",\"x\":" STR ",\"kid\":" STR ",\"alg\":" STR ",\"use\":" STR)},
+    {"KeySet", OBJECT("\"keys\"", "\"keys\":{\"type\":\"array\",\"items\":" REF("PublicKey") "}")},
     {"Health", OBJECT("\"status\"", "\"status\":" STR)},
     {"OpenApi", "{\"type\":\"object\"}"},
     {"Empty", CLOSED("", "")},
@@ -609,7 +617,8 @@ const struct th_api_schema th_api_schemas_parameters[] = {
           "most rows of a page"),
     QUERY("cursor", CURSOR, "next_cursor of the previous page"),
     QUERY("event_type", STR, "only this type, or types of a pattern: `a.*`, `*.b`"),
-    QUERY("endpoint", STR, "only deliveries to this endpoint"),
+    QUERY("endpoint", STR,
+          "only deliveries to this endpoint; of public keys: those of this endpoint, which has to be named"),
     QUERY("endpoints", STR,
           "ids of at most 100 endpoints, with commas between; those that there are not are left out"),
     QUERY("filter", "{\"type\":\"string\",\"minLength\":1,\"maxLength\":4096}",

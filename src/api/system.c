@@ -8,6 +8,7 @@
 #include "api/request.h"
 #include "api/state.h"
 #include "api/tenant_limits.h"
+#include "core/guard.h"
 #include "engine/engine.h"
 
 static void write_dialects_now(struct th_api_req *r)
@@ -48,6 +49,28 @@ void th_h_dialect(struct th_api_req *r)
     th_api_reply(r, 200);
 }
 
+/* Those that an endpoint may choose. */
+static void write_sources(const struct th_engine_options *options, struct th_jw *w)
+{
+    struct th_buf text;
+
+    if (!options->source_count)
+        return;
+    th_buf_init(&text, 64);
+    th_jw_key(w, TH_LIT("sources"));
+    th_jw_array(w);
+    for (unsigned i = 0; i < options->source_count; i++) {
+        th_buf_reset(&text);
+        th_addr_format(&text, &options->sources[i].addr);
+        th_jw_object(w);
+        th_api_member_str(w, "name", options->sources[i].name);
+        th_api_member_str(w, "address", th_buf_view(&text));
+        th_jw_end_object(w);
+    }
+    th_jw_end_array(w);
+    th_buf_fini(&text);
+}
+
 void th_h_source_addresses(struct th_api_req *r)
 {
     const struct th_api_options *options = &r->api->options;
@@ -59,6 +82,7 @@ void th_h_source_addresses(struct th_api_req *r)
     for (unsigned i = 0; i < options->source_address_count; i++)
         th_jw_string(&w, options->source_addresses[i]);
     th_jw_end_array(&w);
+    write_sources(th_engine_options(r->api->engine), &w);
     th_jw_end_object(&w);
     th_api_reply(r, 200);
 }

@@ -45,6 +45,7 @@ enum {
     F_TRACE,
     F_AUTHENTICATION,
     F_TLS,
+    F_SOURCE,
     F_SECRET,
     F_PREVIOUS,
     F_PREVIOUS_END,
@@ -76,6 +77,7 @@ static const struct th_api_field spec_fields[F_COUNT] = {
     {"trace_context", TH_T_STRING, false, true, 16, 0, 0},
     {"authentication", TH_T_OBJECT, false, true, 0, 0, 0},
     {"tls", TH_T_OBJECT, false, true, 0, 0, 0},
+    {"source_address", TH_T_STRING, false, true, 64, 0, 0},
     {"secret", TH_T_STRING, false, true, 1024, 0, 0},
     {"previous_secret", TH_T_STRING, false, true, 1024, 0, 0},
     {"previous_expires_at", TH_T_TIME, false, true, 0, 0, 0},
@@ -464,6 +466,10 @@ static bool take_reach(struct th_api_req *r, const struct th_api_value *v, struc
     if (given(v, F_TLS) && v[F_TLS].json.type == TH_JSON_OBJECT &&
         !th_api_endpoint_tls_read(r, pointer_to(r, F_TLS), v[F_TLS].json, &reach->tls))
         return false;
+    if (v[F_SOURCE].present)
+        reach->source = given(v, F_SOURCE) ? v[F_SOURCE].text : TH_LIT("");
+    if (given(v, F_SOURCE) && !v[F_SOURCE].text.n)
+        th_api_fault(r, pointer_to(r, F_SOURCE), "must not be empty; null: any");
     s->reach = th_reach_any(reach) ? reach : NULL;
     return true;
 }
@@ -498,7 +504,7 @@ static bool apply_objects(struct th_api_req *r, const struct th_api_value *v, bo
         return false;
     if (v[F_RETRY].present && !take_retry(r, &v[F_RETRY], s))
         return false;
-    if ((v[F_AUTHENTICATION].present || v[F_TLS].present) && !take_reach(r, v, s))
+    if ((v[F_AUTHENTICATION].present || v[F_TLS].present || v[F_SOURCE].present) && !take_reach(r, v, s))
         return false;
     if (v[F_TEMPLATE].present && !take_template(r, v[F_TEMPLATE].json, &s->payload))
         return false;

@@ -41,6 +41,7 @@ static const enum th_field native[] = {
     TH_A_TRACE_CONTEXT,
     TH_A_AUTHENTICATION,
     TH_A_TLS,
+    TH_A_SOURCE_ADDRESS,
     TH_A_CLIENT_CERTIFICATE,
     TH_A_TIMEOUT_SECONDS,
     TH_A_MAX_IN_FLIGHT,
@@ -394,6 +395,10 @@ static bool write_field(struct th_api_list *l, const struct th_endpoint *ep, enu
         if (th_reach_tls(ep->spec.reach))
             th_api_endpoint_tls_write(w, &ep->spec.reach->tls, l->secrets);
         return th_reach_tls(ep->spec.reach);
+    case TH_A_SOURCE_ADDRESS:
+        if (ep->spec.reach && ep->spec.reach->source.n)
+            th_jw_string(w, ep->spec.reach->source);
+        return ep->spec.reach && ep->spec.reach->source.n;
     case TH_A_CLIENT_CERTIFICATE:
         if (ep->spec.reach && ep->spec.reach->tls.expires_ms)
             th_api_endpoint_tls_facts(w, &ep->spec.reach->tls);

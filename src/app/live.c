@@ -167,6 +167,47 @@ static enum th_error check_portal(const struct th_settings *c, char *why, size_t
     return TH_OK;
 }
 
+/* A name as endpoints give it: letters, digits, _ and -. */
+static bool is_source_name(const char *text, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!th_is_digit(text[i]) && !(th_lower(text[i]) >= 'a' && th_lower(text[i]) <= 'z') &&
+            text[i] != '_' && text[i] != '-')
+            return false;
+    return n > 0 && n <= 64;
+}
+
+/* NAME=ADDR each. Whether an address is on this machine is seen when it is used: it may come and go. */
+static enum th_error setup_sources(struct th_live *l, char *why, size_t why_size)
+{
+    const struct th_value *v = &l->settings.v[TH_O_SOURCES];
+
+    l->from = th_calloc(v->count + 1, sizeof *l->from);
+    if (!l->from)
+        return TH_NOMEM;
+    for (unsigned i = 0; i < v->count; i++) {
+        const char *text = v->list[i], *equals = strchr(text, '=');
+        size_t n = equals ? (size_t)(equals - text) : 0;
+
+        l->from[i].name = th_span(text, n);
+        if (!is_source_name(text, n) || !th_addr_parse(th_str(equals + 1), &l->from[i].addr)) {
+            snprintf(why, why_size, "%s: \"%s\" is not NAME=ADDR; write for example eu=192.0.2.7", v->origin,
+                     text);
+            return TH_INVALID;
+        }
+        for (unsigned k = 0; k < i; k++)
+            if (th_span_eq(l->from[k].name, l->from[i].name)) {
+                snprintf(why, why_size, "%s: the name %.*s is there twice", v->origin, (int)n, text);
+                return TH_INVALID;
+            }
+    }
+    if (v->count > 1000) {
+        snprintf(why, why_size, "%s: at most 1000 addresses can be named", v->origin);
+        return TH_INVALID;
+    }
+    return TH_OK;
+}
+
 static enum th_error setup_guard(struct th_live *a, char *why, size_t why_size)
 {
     const struct th_value *v = &a->settings.v[TH_O_ALLOW_NETWORK];
@@ -330,6 +371,8 @@ static enum th_error prepare(struct th_live *l, char *why, size_t why_size)
     if (!error)
         error = setup_lists(l);
     if (!error)
+        error = setup_sources(l, why, why_size);
+    if (!error)
         error = setup_tls(l, why, why_size);
     if (!error)
         error = th_dialects_load(c->v[TH_O_DIALECTS].text, &l->dialects, why, why_size);
@@ -385,6 +428,7 @@ void th_live_free(struct th_live *l)
         th_free(l->trusted);
         th_free(l->hosts);
         th_free(l->sources);
+        th_free(l->from);
         th_tls_identity_unref(l->identity);
         th_options_fini(&l->settings);
         th_free(l);

@@ -18,6 +18,7 @@ struct th_live {
     struct th_cidr *allow, *deny, *trusted;
     struct th_api_host *hosts;
     struct th_span *sources;
+    struct th_source *from;           /* addresses that endpoints may choose */
     struct th_tls_identity *identity; /* NULL: the API is plain */
 };
 

@@ -162,6 +162,8 @@ static struct th_engine_options engine_options(struct th_app *a, struct th_shard
         .entropy = {real_entropy, a},
         .metrics = s->metrics,
         .guard = &a->live->guard,
+        .sources = th_live_first(a->live)->from,
+        .source_count = th_live_first(a->live)->settings.v[TH_O_SOURCES].count,
         .production = strcmp(c->v[TH_O_ENVIRONMENT].text, "production") == 0,
         .dialects = a->live->dialects.v,
         .dialect_count = a->live->dialects.count,

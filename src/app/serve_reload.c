@@ -47,6 +47,7 @@ static void warn_unchanged(const struct th_settings *old, const struct th_settin
                                               TH_O_SECRET_KEY_OLD,
                                               TH_O_CA_FILE,
                                               TH_O_BIND,
+                                              TH_O_SOURCES,
                                               TH_O_DNS,
                                               TH_O_PROXY,
                                               TH_O_PROXY_CREDENTIALS,

@@ -162,6 +162,7 @@ static const char *option_of(const struct th_cli *cli, const char *field)
                   {"authentication", "--auth"},
                   {"tls", "--tls-certificate, --tls-key or --tls-ca"},
                   {"payload_version", "--payload-version"},
+                  {"source_address", "--source-address"},
                   {"eventTypes", "--event"},
                   {"event_types", "--type"},
                   {"headers", "--header"},

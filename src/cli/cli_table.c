@@ -40,6 +40,7 @@
     {"--retry", "JSON", "a schedule of its own: '{\"delays\": [5, \"5m\", \"2h\"]}'; also jitter_percent, final, respect_retry_after; null: the dialect's"}, \
     {"--reenable", "HOW", "when failures have disabled it: by_hand (default), or on_test: by a test that succeeds"}, \
     {"--method", "METHOD", "method of its requests: POST, PUT or PATCH; empty: the dialect's"}, \
+    {"--source-address", "NAME", "reach it from this source address, of those that the installation offers; empty: from any"}, \
     {"--body-format", "FORMAT", "form: send the body as a form (application/x-www-form-urlencoded); json or empty: as JSON"}, \
     {"--trace-context", "WHETHER", "on: its requests carry traceparent and tracestate; off: they do not; empty: as traces.pass_on of the server says"}, \
     {"--payload-version", "VERSION", "write its data as this version of an event type did; empty: as the newest"}, \

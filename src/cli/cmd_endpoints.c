@@ -345,7 +345,8 @@ static bool write_endpoint(struct th_cli *cli, struct th_json dialect, const cha
                  {"--method", "method"},
                  {"--body-format", "body_format"},
                  {"--trace-context", "trace_context"},
-                 {"--payload-version", "payload_version"}};
+                 {"--payload-version", "payload_version"},
+                 {"--source-address", "source_address"}};
     static const struct {
         const char *option, *native;
     } numbers[] = {{"--timeout", "timeout_seconds"},

@@ -128,6 +128,9 @@ struct th_sign_key {
 };
 TH_MUST_USE enum th_error th_dialect_key_init(const struct th_dialect *d, struct th_span secret,
                                               struct th_sign_key *key);
+/** Writes the public key of one that signs with Ed25519 as a JSON Web Key (RFC 7517, RFC 8037), named by its thumbprint
+ * (RFC 7638), which HTTP message signatures name it by as well. False, and nothing: it has none. */
+bool th_dialect_key_jwk(const struct th_sign_key *key, struct th_jw *w);
 void th_dialect_key_fini(struct th_sign_key *key); /* wipes */
 
 /* ---- rendering ---- */

@@ -107,6 +107,32 @@ void th_message_keyid_public(const uint8_t key[32], char out[TH_KEYID_SIZE])
     put_base64url(digest, sizeof digest, out);
 }
 
+static void member(struct th_jw *w, const char *name, const char *value)
+{
+    th_jw_key(w, th_str(name));
+    th_jw_string(w, th_str(value));
+}
+
+bool th_dialect_key_jwk(const struct th_sign_key *key, struct th_jw *w)
+{
+    char x[TH_KEYID_SIZE], kid[TH_KEYID_SIZE];
+    uint8_t public[32];
+
+    if (!key->ed25519 || !th_ed25519_public_of(key->ed25519, public))
+        return false;
+    put_base64url(public, sizeof public, x);
+    th_message_keyid_public(public, kid);
+    th_jw_object(w);
+    member(w, "kty", "OKP");
+    member(w, "crv", "Ed25519");
+    member(w, "x", x);
+    member(w, "kid", kid);
+    member(w, "alg", "EdDSA");
+    member(w, "use", "sig");
+    th_jw_end_object(w);
+    return true;
+}
+
 void th_message_keyid_shared(const struct th_hmac *h, char out[TH_KEYID_SIZE])
 {
     const struct th_bytes what = {"keyid", 5};

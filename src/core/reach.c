@@ -20,6 +20,7 @@ static const struct text {
     {"certificate", offsetof(struct th_reach, tls.certificate)},
     {"key", offsetof(struct th_reach, tls.key)},
     {"subject", offsetof(struct th_reach, tls.subject)},
+    {"source", offsetof(struct th_reach, source)},
 };
 enum { TEXTS = sizeof texts / sizeof *texts };
 
@@ -120,7 +121,7 @@ void th_auth_line(const struct th_auth *auth, bool hide, struct th_buf *out)
 
 bool th_reach_any(const struct th_reach *reach)
 {
-    return reach && (reach->auth.kind || th_reach_tls(reach));
+    return reach && (reach->auth.kind || th_reach_tls(reach) || reach->source.n);
 }
 
 static enum th_error read_text(struct th_json stored, const char *name, struct th_arena *mem,

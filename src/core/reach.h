@@ -1,4 +1,4 @@
-/* How an endpoint is reached: what its requests show to be let in, and what TLS it asks for. Pure values; all of it is kept
+/* How an endpoint is reached: what its requests show to be let in, what TLS it asks for, and from where they come. Pure values; all of it is kept
  * encrypted. */
 #ifndef TH_CORE_REACH_H
 #define TH_CORE_REACH_H
@@ -30,6 +30,7 @@ struct th_own_tls {
 struct th_reach {
     struct th_auth auth;
     struct th_own_tls tls;
+    struct th_span source; /* name of the source address that it is reached from; n == 0: any */
 };
 
 /** "basic", "api_key", "oauth2"; "" of none. */

@@ -53,6 +53,12 @@ enum th_validate {
 const char *th_validate_name(enum th_validate v);
 bool th_validate_read(struct th_span s, enum th_validate *out);
 
+/** An address of this machine that endpoints may be reached from, by its name. */
+struct th_source {
+    struct th_span name;
+    struct th_addr addr;
+};
+
 struct th_engine_options {
     struct th_store *store;
     struct th_transport *transport;
@@ -61,6 +67,8 @@ struct th_engine_options {
     struct th_entropy entropy;
     struct th_metrics *metrics;
     const struct th_guard *guard;
+    const struct th_source *sources; /* outlive the engine */
+    unsigned source_count;
     bool production;                    /* https if the dialect says so; false (development): http allowed */
     bool no_jitter;                     /* virtual time */
     struct th_dialect *const *dialects; /* outlive the engine */
@@ -755,6 +763,11 @@ void th_change_fini(struct th_change *c);
 bool th_engine_secrets(struct th_engine *e, const struct th_endpoint *ep,
                        void (*each)(void *ctx, struct th_span secret, struct th_wall created, int64_t until),
                        void *ctx);
+
+/** The source address of a name; NULL: there is none. */
+const struct th_source *th_engine_source(const struct th_engine *e, struct th_span name);
+/** Writes the active public keys of an endpoint, newest first, as JSON Web Keys: elements of the array that is open. */
+void th_engine_public_keys(struct th_engine *e, const struct th_endpoint *ep, struct th_jw *w);
 
 /* ---- replay: finished deliveries of one endpoint again, behind its fresh events ---- */
 

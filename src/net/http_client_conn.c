@@ -178,19 +178,23 @@ static socklen_t to_sockaddr(const struct th_addr *a, uint16_t port, struct sock
     return sizeof *v6;
 }
 
-static bool bind_source(const struct hc *c, int fd, int family)
+/* The request's own source goes before that of all. */
+static bool bind_source(const struct hc *c, const struct th_http_req *req, int fd, int family)
 {
+    struct sockaddr_storage from = c->bind;
     int on = 1;
 
-    if (c->bind.ss_family == 0)
+    if (req->source)
+        (void)to_sockaddr(req->source, 0, &from);
+    if (from.ss_family == 0)
         return true;
-    if (c->bind.ss_family != family) {
+    if (from.ss_family != family) {
         errno = EAFNOSUPPORT;
         return false;
     }
     /* The port is chosen at connect, so it need be free towards this peer only. */
     setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
-    return bind(fd, (const struct sockaddr *)&c->bind,
+    return bind(fd, (const struct sockaddr *)&from,
                 family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6)) == 0;
 }
 
@@ -215,7 +219,7 @@ bool hc_conn_open(struct hc_tx *tx, const struct th_addr *addr)
     if (conn->fd < 0)
         goto err_conn;
     setsockopt(conn->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    if (!bind_source(c, conn->fd, to.ss_family) ||
+    if (!bind_source(c, tx->req, conn->fd, to.ss_family) ||
         (connect(conn->fd, (struct sockaddr *)&to, to_n) != 0 && errno != EINPROGRESS))
         goto err_fd;
     e = uv_poll_init(c->loop, &conn->poll, conn->fd);

@@ -18,6 +18,8 @@
 #include "net/http_client_private.h"
 #include <errno.h>
 
+static const char NO_SOURCE[] = "the source address is not on this machine, or has no port left";
+
 /* --- what worked --- */
 
 static uint64_t hash_of(const struct hc_tx *tx)
@@ -142,8 +144,12 @@ void hc_race_next(struct hc_tx *tx)
             return;
         }
         local = errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS;
-        detail = hc_os_text(&req->res, errno);
-        if (tx->client->proxy.ss_family) { /* the socket goes there, whatever the address */
+        detail = errno == EADDRNOTAVAIL ? NO_SOURCE
+                 : errno == EAFNOSUPPORT && req->source
+                     ? "the source address is of another family (IPv4, IPv6) than the receiver's"
+                     : hc_os_text(&req->res, errno);
+        local = local || detail == NO_SOURCE; /* it is of this machine */
+        if (tx->client->proxy.ss_family) {    /* the socket goes there, whatever the address */
             tx->proxy_failed = true;
             detail = "the proxy cannot be reached";
         }

@@ -61,6 +61,8 @@ enum th_option_kind {
     X(CA_FILE, TEXT, "--ca-file", "TENTERHOOK_CA_FILE", "delivery.ca_file", NULL, NULL, 0, 0, "FILE",                               \
       "PEM certificates to trust in addition to the system's")                                                                      \
     X(BIND, TEXT, "--bind", "TENTERHOOK_BIND", "delivery.bind", NULL, NULL, 0, 0, "ADDR", "source address of deliveries")           \
+    X(SOURCES, LIST, "--source-address", "TENTERHOOK_DELIVERY_SOURCES", "delivery.sources", NULL, NULL, 0, 0, "NAME=ADDR",         \
+      "address of this machine that endpoints may choose by its name to be reached from; may be repeated")                        \
     X(PROXY, TEXT, "--proxy", "TENTERHOOK_PROXY", "delivery.proxy", NULL, NULL, 0, 0, "URL",                                         \
       "forward proxy for all deliveries, http://HOST:PORT; it is asked with CONNECT for the address that was judged")               \
     X(PROXY_CREDENTIALS, SECRET, NULL, "TENTERHOOK_PROXY_CREDENTIALS", "delivery.proxy_credentials", NULL, NULL, 1, 1024, NULL,     \

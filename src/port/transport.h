@@ -79,7 +79,8 @@ struct th_http_req {
     const struct th_client_tls *identity; /* NULL: none */
     const struct th_addr *addrs; /* already judged, in order of trial; the transport never resolves */
     unsigned addr_count;
-    uint64_t pool_key;      /* connections are never shared across different keys */
+    const struct th_addr *source; /* of this machine, to connect from; NULL: the transport's own, or any */
+    uint64_t pool_key;            /* connections are never shared across different keys */
     struct th_span head;    /* finished field lines, each ending in CRLF, without Host and Content-Length */
     struct th_span body[3]; /* sent one after the other */
     unsigned body_count;

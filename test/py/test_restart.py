@@ -45,8 +45,10 @@ ENDPOINT = {
     "method": "PATCH",
     "body_format": "form",
     "trace_context": "on",
+    "source_address": "home",  # SOURCES
     "template": {"id": {"$": "$.id"}, "n": {"$": "$.data.n"}, "of": ["restart", {"$upper": {"$": "$.type"}}]},
 }
+SOURCES = ["--source-address", "home=127.0.0.1"]
 MOVED = {"previous_secret", "previous_expires_at"}  # only with moved=true; test_both_signatures.py moves and restarts them
 TENANT = {"name": "Acme & Söhne", "dialect": "standard", "attributes": {"source": "//acme", "n": 7},
           "retention_seconds": 86400, "limits": {}}  # each that the schema has
@@ -99,7 +101,7 @@ def everything(api):
 
 @pytest.mark.parametrize("how", ENDS)
 def test_every_setting_survives(server, receiver, how):
-    running, target = server(), receiver()
+    running, target = server(flags=SOURCES), receiver()
     api = running.api
     assert members(api, "WebhookNew") == set(ENDPOINT) | MOVED, "a setting that this test does not know"
     assert members(api, "TenantPut") == set(TENANT), "a setting that this test does not know"

@@ -2144,6 +2144,12 @@ type KeyPage struct {
 	NextCursor *string `json:"next_cursor"`
 }
 
+// KeySet defines model for KeySet.
+type KeySet struct {
+	// Keys the active keys, newest first; empty: no such endpoint, or it has no key pair
+	Keys []PublicKey `json:"keys"`
+}
+
 // Match defines model for Match.
 type Match struct {
 	// ChangedSince true: the endpoint has been changed after the event; what is said here goes by its settings of now
@@ -2516,6 +2522,27 @@ type Problem struct {
 	Type string `json:"type"`
 }
 
+// PublicKey defines model for PublicKey.
+type PublicKey struct {
+	// Alg EdDSA
+	Alg string `json:"alg"`
+
+	// Crv its curve: Ed25519
+	Crv string `json:"crv"`
+
+	// Kid its thumbprint (RFC 7638), as in the parameter keyid of signatures
+	Kid string `json:"kid"`
+
+	// Kty kind of key: OKP (RFC 8037)
+	Kty string `json:"kty"`
+
+	// Use sig: it verifies signatures
+	Use string `json:"use"`
+
+	// X the public key, in base64url
+	X string `json:"x"`
+}
+
 // Reenable defines model for Reenable.
 type Reenable string
 
@@ -2835,10 +2862,22 @@ type SettingPage struct {
 	NextCursor *string `json:"next_cursor"`
 }
 
+// Source defines model for Source.
+type Source struct {
+	// Address address and port to which the request went; null: there was no connection
+	Address string `json:"address"`
+
+	// Name its name
+	Name string `json:"name"`
+}
+
 // SourceAddresses defines model for SourceAddresses.
 type SourceAddresses struct {
 	// Prefixes networks from which deliveries come
 	Prefixes []string `json:"prefixes"`
+
+	// Sources addresses that an endpoint may choose; absent: there are none
+	Sources *[]Source `json:"sources,omitempty"`
 }
 
 // Spark defines model for Spark.
@@ -3101,8 +3140,11 @@ type Webhook struct {
 	Retry              *RetrySettings `json:"retry,omitempty"`
 
 	// SignatureVariant which of the dialect's signatures; null: its first
-	SignatureVariant *string   `json:"signature_variant,omitempty"`
-	Template         *Template `json:"template,omitempty"`
+	SignatureVariant *string `json:"signature_variant,omitempty"`
+
+	// SourceAddress name of the source address that its requests come from, of those that the installation offers; null or absent: any
+	SourceAddress *string   `json:"source_address,omitempty"`
+	Template      *Template `json:"template,omitempty"`
 
 	// Tenant its tenant, in lists with all_tenants; otherwise absent
 	Tenant *string `json:"tenant,omitempty"`
@@ -3187,8 +3229,11 @@ type WebhookCreated struct {
 	Secret *string `json:"secret,omitempty"`
 
 	// SignatureVariant which of the dialect's signatures; null: its first
-	SignatureVariant *string   `json:"signature_variant,omitempty"`
-	Template         *Template `json:"template,omitempty"`
+	SignatureVariant *string `json:"signature_variant,omitempty"`
+
+	// SourceAddress name of the source address that its requests come from, of those that the installation offers; null or absent: any
+	SourceAddress *string   `json:"source_address,omitempty"`
+	Template      *Template `json:"template,omitempty"`
 
 	// TimeoutSeconds seconds that a whole attempt may take
 	TimeoutSeconds *float64     `json:"timeout_seconds,omitempty"`
@@ -3274,6 +3319,9 @@ type WebhookNew struct {
 
 	// SignatureVariant which of the dialect's signatures; null: its first
 	SignatureVariant *string `json:"signature_variant,omitempty"`
+
+	// SourceAddress name of the source address that its requests come from, of those that the installation offers; null or absent: any
+	SourceAddress *string `json:"source_address,omitempty"`
 
 	// Template a JSON document that is sent in place of the dialect's body; {"$": "$.data.id"} and the like are replaced by what they find in the event; null: the dialect's body
 	Template *Template `json:"template,omitempty"`
@@ -3364,6 +3412,9 @@ type WebhookPatch struct {
 
 	// SignatureVariant which of the dialect's signatures; null: its first
 	SignatureVariant *string `json:"signature_variant,omitempty"`
+
+	// SourceAddress name of the source address that its requests come from, of those that the installation offers; null or absent: any
+	SourceAddress *string `json:"source_address,omitempty"`
 
 	// Template a JSON document that is sent in place of the dialect's body; {"$": "$.data.id"} and the like are replaced by what they find in the event; null: the dialect's body
 	Template *Template `json:"template,omitempty"`
@@ -3555,6 +3606,12 @@ type UnprocessableContent = Problem
 // UnsupportedMediaType defines model for UnsupportedMediaType.
 type UnsupportedMediaType = Problem
 
+// KeySetParams defines parameters for KeySet.
+type KeySetParams struct {
+	// Endpoint only deliveries to this endpoint; of public keys: those of this endpoint, which has to be named
+	Endpoint *Endpoint `form:"endpoint,omitempty" json:"endpoint,omitempty"`
+}
+
 // ListAttemptsParams defines parameters for ListAttempts.
 type ListAttemptsParams struct {
 	// Limit most rows of a page
@@ -3566,7 +3623,7 @@ type ListAttemptsParams struct {
 	// After `after` of the previous answer, or the id of a server-sent event: only what has come since, oldest first
 	After *After `form:"after,omitempty" json:"after,omitempty"`
 
-	// Endpoint only deliveries to this endpoint
+	// Endpoint only deliveries to this endpoint; of public keys: those of this endpoint, which has to be named
 	Endpoint *Endpoint `form:"endpoint,omitempty" json:"endpoint,omitempty"`
 
 	// Event only deliveries of this event
@@ -3596,7 +3653,7 @@ type StreamAttemptsParams struct {
 	// After `after` of the previous answer, or the id of a server-sent event: only what has come since, oldest first
 	After *After `form:"after,omitempty" json:"after,omitempty"`
 
-	// Endpoint only deliveries to this endpoint
+	// Endpoint only deliveries to this endpoint; of public keys: those of this endpoint, which has to be named
 	Endpoint *Endpoint `form:"endpoint,omitempty" json:"endpoint,omitempty"`
 
 	// Event only deliveries of this event
@@ -3665,7 +3722,7 @@ type ListDeliveriesParams struct {
 	// Cursor next_cursor of the previous page
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 
-	// Endpoint only deliveries to this endpoint
+	// Endpoint only deliveries to this endpoint; of public keys: those of this endpoint, which has to be named
 	Endpoint *Endpoint `form:"endpoint,omitempty" json:"endpoint,omitempty"`
 
 	// Event only deliveries of this event
@@ -3743,7 +3800,7 @@ type ListEndpointHealthParams struct {
 	// State only endpoints in this state; failing: all attempts have failed since failing_since
 	State *ListEndpointHealthParamsState `form:"state,omitempty" json:"state,omitempty"`
 
-	// Endpoint only deliveries to this endpoint
+	// Endpoint only deliveries to this endpoint; of public keys: those of this endpoint, which has to be named
 	Endpoint *Endpoint `form:"endpoint,omitempty" json:"endpoint,omitempty"`
 
 	// Q an id, or a part of a URL; in a search also a part of a tenant's id or name
@@ -3887,7 +3944,7 @@ type ListMatchesParams struct {
 	// Cursor next_cursor of the previous page
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 
-	// Endpoint only deliveries to this endpoint
+	// Endpoint only deliveries to this endpoint; of public keys: those of this endpoint, which has to be named
 	Endpoint *Endpoint `form:"endpoint,omitempty" json:"endpoint,omitempty"`
 
 	// Filter this filter instead of those of endpoints; the answer has one row
@@ -3998,7 +4055,7 @@ type GetStatsParams struct {
 	// Tenant only endpoints of this tenant
 	Tenant *TenantParameter `form:"tenant,omitempty" json:"tenant,omitempty"`
 
-	// Endpoint only deliveries to this endpoint
+	// Endpoint only deliveries to this endpoint; of public keys: those of this endpoint, which has to be named
 	Endpoint *Endpoint `form:"endpoint,omitempty" json:"endpoint,omitempty"`
 
 	// Since only what was accepted, or done, at this time or later
@@ -4744,6 +4801,11 @@ func WithRequestEditorFn(fn RequestEditorFn) ClientOption {
 // The interface specification for the client above.
 type ClientInterface interface {
 
+	// KeySet Show the public keys that sign for the endpoint of the query, as a JSON Web Key Set (RFC 7517)
+	//
+	// Corresponds with GET /.well-known/jwks.json (the `KeySet` operationId).
+	KeySet(ctx context.Context, params *KeySetParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// Live Tell whether the process is alive
 	//
 	// Corresponds with GET /livez (the `Live` operationId).
@@ -5344,6 +5406,21 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /v1/webhooks/{id}/test (the `TestWebhook` operationId).
 	TestWebhook(ctx context.Context, id string, params *TestWebhookParams, body TestWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+}
+
+// KeySet Show the public keys that sign for the endpoint of the query, as a JSON Web Key Set (RFC 7517)
+//
+// Corresponds with GET /.well-known/jwks.json (the `KeySet` operationId).
+func (c *Client) KeySet(ctx context.Context, params *KeySetParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewKeySetRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
 }
 
 // Live Tell whether the process is alive
@@ -6975,6 +7052,60 @@ func (c *Client) TestWebhook(ctx context.Context, id string, params *TestWebhook
 		return nil, err
 	}
 	return c.Client.Do(req)
+}
+
+// NewKeySetRequest constructs an http.Request for the KeySet method
+func NewKeySetRequest(server string, params *KeySetParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/.well-known/jwks.json")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Endpoint != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "endpoint", *params.Endpoint, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
 }
 
 // NewLiveRequest constructs an http.Request for the Live method

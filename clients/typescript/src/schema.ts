@@ -1025,6 +1025,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/.well-known/jwks.json": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show the public keys that sign for the endpoint of the query, as a JSON Web Key Set (RFC 7517) */
+        get: operations["keySet"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/livez": {
         parameters: {
             query?: never;
@@ -2064,6 +2081,8 @@ export interface components {
             body_format?: string;
             /** @description whether its requests carry traceparent and tracestate: on or off; null: as traces.pass_on of the server says */
             trace_context?: string;
+            /** @description name of the source address that its requests come from, of those that the installation offers; null or absent: any */
+            source_address?: string;
             /** @description its tenant, in lists with all_tenants; otherwise absent */
             tenant?: string;
         };
@@ -2151,6 +2170,8 @@ export interface components {
             body_format?: string;
             /** @description whether its requests carry traceparent and tracestate: on or off; null: as traces.pass_on of the server says */
             trace_context?: string;
+            /** @description name of the source address that its requests come from, of those that the installation offers; null or absent: any */
+            source_address?: string;
             /** @description the secret with which requests are signed */
             secret?: string;
         };
@@ -2231,6 +2252,8 @@ export interface components {
             body_format?: string | null;
             /** @description whether its requests carry traceparent and tracestate: on or off; null: as traces.pass_on of the server says */
             trace_context?: string | null;
+            /** @description name of the source address that its requests come from, of those that the installation offers; null or absent: any */
+            source_address?: string | null;
             /** @description the secret with which requests are signed */
             secret?: string | null;
         };
@@ -2305,6 +2328,8 @@ export interface components {
             body_format?: string | null;
             /** @description whether its requests carry traceparent and tracestate: on or off; null: as traces.pass_on of the server says */
             trace_context?: string | null;
+            /** @description name of the source address that its requests come from, of those that the installation offers; null or absent: any */
+            source_address?: string | null;
         };
         WebhookTest: {
             /** @description type of the test; default: the first that the endpoint takes; webhook.test in every dialect */
@@ -3287,6 +3312,32 @@ export interface components {
         SourceAddresses: {
             /** @description networks from which deliveries come */
             prefixes: string[];
+            /** @description addresses that an endpoint may choose; absent: there are none */
+            sources?: components["schemas"]["Source"][];
+        };
+        Source: {
+            /** @description its name */
+            name: string;
+            /** @description address and port to which the request went; null: there was no connection */
+            address: string;
+        };
+        PublicKey: {
+            /** @description kind of key: OKP (RFC 8037) */
+            kty: string;
+            /** @description its curve: Ed25519 */
+            crv: string;
+            /** @description the public key, in base64url */
+            x: string;
+            /** @description its thumbprint (RFC 7638), as in the parameter keyid of signatures */
+            kid: string;
+            /** @description EdDSA */
+            alg: string;
+            /** @description sig: it verifies signatures */
+            use: string;
+        };
+        KeySet: {
+            /** @description the active keys, newest first; empty: no such endpoint, or it has no key pair */
+            keys: components["schemas"]["PublicKey"][];
         };
         Health: {
             /** @description the state in one word */
@@ -3545,7 +3596,7 @@ export interface components {
         cursor: string;
         /** @description only this type, or types of a pattern: `a.*`, `*.b` */
         event_type: string;
-        /** @description only deliveries to this endpoint */
+        /** @description only deliveries to this endpoint; of public keys: those of this endpoint, which has to be named */
         endpoint: string;
         /** @description ids of at most 100 endpoints, with commas between; those that there are not are left out */
         endpoints: string;
@@ -3936,7 +3987,7 @@ export interface operations {
                 limit?: components["parameters"]["limit"];
                 /** @description next_cursor of the previous page */
                 cursor?: components["parameters"]["cursor"];
-                /** @description only deliveries to this endpoint */
+                /** @description only deliveries to this endpoint; of public keys: those of this endpoint, which has to be named */
                 endpoint?: components["parameters"]["endpoint"];
                 /** @description this filter instead of those of endpoints; the answer has one row */
                 filter?: components["parameters"]["filter"];
@@ -4027,7 +4078,7 @@ export interface operations {
                 limit?: components["parameters"]["limit"];
                 /** @description next_cursor of the previous page */
                 cursor?: components["parameters"]["cursor"];
-                /** @description only deliveries to this endpoint */
+                /** @description only deliveries to this endpoint; of public keys: those of this endpoint, which has to be named */
                 endpoint?: components["parameters"]["endpoint"];
                 /** @description only deliveries of this event */
                 event?: components["parameters"]["event"];
@@ -4087,7 +4138,7 @@ export interface operations {
                 cursor?: components["parameters"]["cursor"];
                 /** @description `after` of the previous answer, or the id of a server-sent event: only what has come since, oldest first */
                 after?: components["parameters"]["after"];
-                /** @description only deliveries to this endpoint */
+                /** @description only deliveries to this endpoint; of public keys: those of this endpoint, which has to be named */
                 endpoint?: components["parameters"]["endpoint"];
                 /** @description only deliveries of this event */
                 event?: components["parameters"]["event"];
@@ -4137,7 +4188,7 @@ export interface operations {
             query?: {
                 /** @description `after` of the previous answer, or the id of a server-sent event: only what has come since, oldest first */
                 after?: components["parameters"]["after"];
-                /** @description only deliveries to this endpoint */
+                /** @description only deliveries to this endpoint; of public keys: those of this endpoint, which has to be named */
                 endpoint?: components["parameters"]["endpoint"];
                 /** @description only deliveries of this event */
                 event?: components["parameters"]["event"];
@@ -5662,7 +5713,7 @@ export interface operations {
                 tenant?: components["parameters"]["tenant"];
                 /** @description only endpoints in this state; failing: all attempts have failed since failing_since */
                 state?: components["parameters"]["state"];
-                /** @description only deliveries to this endpoint */
+                /** @description only deliveries to this endpoint; of public keys: those of this endpoint, which has to be named */
                 endpoint?: components["parameters"]["endpoint"];
                 /** @description an id, or a part of a URL; in a search also a part of a tenant's id or name */
                 q?: components["parameters"]["q"];
@@ -5702,7 +5753,7 @@ export interface operations {
             query?: {
                 /** @description only endpoints of this tenant */
                 tenant?: components["parameters"]["tenant"];
-                /** @description only deliveries to this endpoint */
+                /** @description only deliveries to this endpoint; of public keys: those of this endpoint, which has to be named */
                 endpoint?: components["parameters"]["endpoint"];
                 /** @description only what was accepted, or done, at this time or later */
                 since?: components["parameters"]["since"];
@@ -6917,6 +6968,32 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    keySet: {
+        parameters: {
+            query?: {
+                /** @description only deliveries to this endpoint; of public keys: those of this endpoint, which has to be named */
+                endpoint?: components["parameters"]["endpoint"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Request-Id": components["headers"]["Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeySet"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
             503: components["responses"]["ServiceUnavailable"];
         };
     };

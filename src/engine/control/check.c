@@ -297,6 +297,23 @@ static void check_own_tls(struct th_change *c)
         refuse(c, "tls", "is only for https, and the URL is http");
 }
 
+/* Only from an address that the operator offers. The one that it has is kept, whatever the configuration says by now. */
+static void check_source(const struct th_engine *e, const struct th_endpoint *old, struct th_change *c)
+{
+    const struct th_reach *reach = c->endpoint_put.spec.reach;
+    char text[sizeof c->errors[0].detail];
+    size_t n;
+
+    if (!reach || !reach->source.n || th_engine_source(e, reach->source) ||
+        (old && old->run->spec.reach && th_span_eq(old->run->spec.reach->source, reach->source)))
+        return;
+    n = (size_t)snprintf(text, sizeof text, "there is no source address of this name");
+    for (unsigned i = 0; i < e->options.source_count && n < sizeof text; i++)
+        n += (size_t)snprintf(text + n, sizeof text - n, "%s%.*s", i ? ", " : "; there are ",
+                              (int)e->options.sources[i].name.n, e->options.sources[i].name.p);
+    refuse(c, "source_address", text);
+}
+
 static void check_retry(const struct th_rules *rules, struct th_change *c)
 {
     struct th_retry_fault fault;
@@ -432,5 +449,6 @@ bool th_check_spec(struct th_engine *e, const struct th_tenant *t, struct th_cha
     check_authentication(d, c);
     check_token_url(e, v, c);
     check_own_tls(c);
+    check_source(e, th_engine_endpoint_no(e, c->endpoint), c);
     return c->error_count == 0;
 }

@@ -27,6 +27,15 @@ bool th_engine_secrets(struct th_engine *e, const struct th_endpoint *ep,
     return ok;
 }
 
+void th_engine_public_keys(struct th_engine *e, const struct th_endpoint *ep, struct th_jw *w)
+{
+    const struct th_sign_key *keys[TH_MAX_SECRETS];
+    unsigned n = th_secrets_active(ep, e->now.wall.ms, keys);
+
+    for (unsigned i = 0; i < n; i++)
+        (void)th_dialect_key_jwk(keys[i], w);
+}
+
 void th_secrets_drop(struct th_secret *s)
 {
     th_key_drop(s->key);

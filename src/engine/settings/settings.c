@@ -139,6 +139,14 @@ struct th_tenant *const *th_engine_tenants(struct th_engine *e, unsigned *count)
     return e->tenants;
 }
 
+const struct th_source *th_engine_source(const struct th_engine *e, struct th_span name)
+{
+    for (unsigned i = 0; i < e->options.source_count; i++)
+        if (th_span_eq(e->options.sources[i].name, name))
+            return &e->options.sources[i];
+    return NULL;
+}
+
 const struct th_dialect *th_engine_dialect(struct th_engine *e, struct th_span name)
 {
     for (unsigned i = 0; i < e->options.dialect_count; i++)

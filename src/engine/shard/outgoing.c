@@ -1,6 +1,9 @@
 /* From a URL to the transport, the one way on which requests leave: https where it is required, the name's addresses, the
  * judgement of each, then the request to those that were judged.
  *
+ * An endpoint may be reached from one of the installation's source addresses. One that is not configured any more, or not on this
+ * machine, is trouble of our own: no request leaves from another address, and no attempt is counted.
+ *
  * Invariants: (1) no request goes to an address that the guard has not judged for this very request; (2) one end: `failed`, or
  * `ended`, or none where the user ended in `judged`. */
 #include "engine/shard/outgoing.h"
@@ -65,6 +68,14 @@ static void resolved(struct th_resolve *r)
     }
 }
 
+/* The name of the source address that the endpoint has chosen; n == 0: none. */
+static struct th_span source_of(const struct th_outgoing *o)
+{
+    const struct th_endpoint_run *run = o->ep->run;
+
+    return run && run->spec.reach ? run->spec.reach->source : TH_LIT("");
+}
+
 void th_outgoing_begin(struct th_outgoing *o, struct th_mono deadline)
 {
     struct th_engine *e = o->e;
@@ -72,7 +83,9 @@ void th_outgoing_begin(struct th_outgoing *o, struct th_mono deadline)
 
     o->cancelled = o->resolving = o->running = false;
     o->dns_us = -1;
-    if (!o->url->tls && th_https_required(e, th_dialect_values(o->ep->tenant->dialect))) {
+    if (source_of(o).n && !th_engine_source(e, source_of(o))) {
+        o->failed(o, TH_HTTP_INTERNAL, "the endpoint's source address is not configured any more");
+    } else if (!o->url->tls && th_https_required(e, th_dialect_values(o->ep->tenant->dialect))) {
         o->failed(o, TH_HTTP_DENIED, "plain http is not allowed in production");
     } else if (!o->url->literal) {
         o->resolve = (struct th_resolve){.host = o->url->host,
@@ -103,6 +116,7 @@ void th_outgoing_send(struct th_outgoing *o, unsigned count)
 {
     struct th_engine *e = o->e;
     const struct th_run_url *url = o->url;
+    const struct th_source *source;
 
     for (unsigned i = 0; i < count; i++)
         o->addrs[i].port = url->port;
@@ -112,7 +126,11 @@ void th_outgoing_send(struct th_outgoing *o, unsigned count)
     o->req.identity = url->tls ? o->identity : NULL;
     o->req.addrs = o->addrs;
     o->req.addr_count = count;
+    source = source_of(o).n ? th_engine_source(e, source_of(o)) : NULL;
+    o->req.source = source ? &source->addr : NULL;
     o->req.pool_key = th_endpoint_pool_key(o->ep);
+    if (source) /* numbers of tenants are far below */
+        o->req.pool_key |= (uint64_t)(source - e->options.sources + 1) << 48;
     o->req.done = transport_done;
     o->req.user = o;
     o->running = true;

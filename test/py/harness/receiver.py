@@ -10,11 +10,12 @@ import time
 
 class Request:
     """One request as it arrived: raw head, fields in order, body, when (wall clock and monotonic, seconds), and the
-    number of its connection and when that was accepted (monotonic)."""
+    number of its connection and when that was accepted (monotonic); `client`: address and port of the other side."""
 
     def __init__(self, head, body, connection, connected=0.0):
         self.raw_head, self.body, self.connection, self.connected = head, body, connection, connected
         self.at, self.mono = time.time(), time.monotonic()
+        self.client = None
         lines = head.decode("latin-1").split("\r\n")
         self.method, self.target, self.version = lines[0].split(" ", 2)
         self.headers = [tuple(part.strip(" \t") for part in line.split(":", 1)) for line in lines[1:] if line]
@@ -138,7 +139,7 @@ class Receiver:
             connection.close()
 
     def _talk(self, connection, number, accepted):
-        pending = b""
+        pending, client = b"", connection.getpeername()
         while not self.stopped.is_set():
             while b"\r\n\r\n" not in pending:
                 chunk = connection.recv(65536)
@@ -157,6 +158,7 @@ class Receiver:
                     return
                 pending += chunk
             request, pending = Request(head, pending[:length], number, accepted), pending[length:]
+            request.client = client
             if not self._reply(connection, request):
                 return
 

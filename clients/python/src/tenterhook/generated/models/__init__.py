@@ -83,6 +83,7 @@ from .key import Key
 from .key_created import KeyCreated
 from .key_new import KeyNew
 from .key_page import KeyPage
+from .key_set import KeySet
 from .list_endpoint_health_state import ListEndpointHealthState
 from .list_webhook_deliveries_tenterhook_form import ListWebhookDeliveriesTenterhookForm
 from .list_webhooks_tenterhook_form import ListWebhooksTenterhookForm
@@ -114,6 +115,7 @@ from .portal_theme import PortalTheme
 from .portal_theme_lang import PortalThemeLang
 from .portal_theme_mode import PortalThemeMode
 from .problem import Problem
+from .public_key import PublicKey
 from .reenable import Reenable
 from .rejected import Rejected
 from .rejected_options_type_0 import RejectedOptionsType0
@@ -140,6 +142,7 @@ from .session_own import SessionOwn
 from .session_page import SessionPage
 from .setting import Setting
 from .setting_page import SettingPage
+from .source import Source
 from .source_addresses import SourceAddresses
 from .spark import Spark
 from .sparks import Sparks
@@ -265,6 +268,7 @@ __all__ = (
     "KeyCreated",
     "KeyNew",
     "KeyPage",
+    "KeySet",
     "ListEndpointHealthState",
     "ListWebhookDeliveriesTenterhookForm",
     "ListWebhooksTenterhookForm",
@@ -296,6 +300,7 @@ __all__ = (
     "PortalThemeLang",
     "PortalThemeMode",
     "Problem",
+    "PublicKey",
     "Reenable",
     "Rejected",
     "RejectedOptionsType0",
@@ -322,6 +327,7 @@ __all__ = (
     "SessionPage",
     "Setting",
     "SettingPage",
+    "Source",
     "SourceAddresses",
     "Spark",
     "Sparks",

@@ -68,6 +68,8 @@ class Webhook:
         body_format (str | Unset): form: the body is sent as application/x-www-form-urlencoded; json or null: as JSON
         trace_context (str | Unset): whether its requests carry traceparent and tracestate: on or off; null: as
             traces.pass_on of the server says
+        source_address (str | Unset): name of the source address that its requests come from, of those that the
+            installation offers; null or absent: any
         tenant (str | Unset): its tenant, in lists with all_tenants; otherwise absent
     """
 
@@ -102,6 +104,7 @@ class Webhook:
     method: str | Unset = UNSET
     body_format: str | Unset = UNSET
     trace_context: str | Unset = UNSET
+    source_address: str | Unset = UNSET
     tenant: str | Unset = UNSET
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
@@ -215,6 +218,8 @@ class Webhook:
 
         trace_context = self.trace_context
 
+        source_address = self.source_address
+
         tenant = self.tenant
 
         field_dict: dict[str, Any] = {}
@@ -278,6 +283,8 @@ class Webhook:
             field_dict["body_format"] = body_format
         if trace_context is not UNSET:
             field_dict["trace_context"] = trace_context
+        if source_address is not UNSET:
+            field_dict["source_address"] = source_address
         if tenant is not UNSET:
             field_dict["tenant"] = tenant
 
@@ -463,6 +470,8 @@ class Webhook:
 
         trace_context = d.pop("trace_context", UNSET)
 
+        source_address = d.pop("source_address", UNSET)
+
         tenant = d.pop("tenant", UNSET)
 
         webhook = cls(
@@ -497,6 +506,7 @@ class Webhook:
             method=method,
             body_format=body_format,
             trace_context=trace_context,
+            source_address=source_address,
             tenant=tenant,
         )
 

@@ -68,6 +68,8 @@ class WebhookCreated:
         body_format (str | Unset): form: the body is sent as application/x-www-form-urlencoded; json or null: as JSON
         trace_context (str | Unset): whether its requests carry traceparent and tracestate: on or off; null: as
             traces.pass_on of the server says
+        source_address (str | Unset): name of the source address that its requests come from, of those that the
+            installation offers; null or absent: any
         secret (str | Unset): the secret with which requests are signed
     """
 
@@ -102,6 +104,7 @@ class WebhookCreated:
     method: str | Unset = UNSET
     body_format: str | Unset = UNSET
     trace_context: str | Unset = UNSET
+    source_address: str | Unset = UNSET
     secret: str | Unset = UNSET
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
@@ -215,6 +218,8 @@ class WebhookCreated:
 
         trace_context = self.trace_context
 
+        source_address = self.source_address
+
         secret = self.secret
 
         field_dict: dict[str, Any] = {}
@@ -278,6 +283,8 @@ class WebhookCreated:
             field_dict["body_format"] = body_format
         if trace_context is not UNSET:
             field_dict["trace_context"] = trace_context
+        if source_address is not UNSET:
+            field_dict["source_address"] = source_address
         if secret is not UNSET:
             field_dict["secret"] = secret
 
@@ -463,6 +470,8 @@ class WebhookCreated:
 
         trace_context = d.pop("trace_context", UNSET)
 
+        source_address = d.pop("source_address", UNSET)
+
         secret = d.pop("secret", UNSET)
 
         webhook_created = cls(
@@ -497,6 +506,7 @@ class WebhookCreated:
             method=method,
             body_format=body_format,
             trace_context=trace_context,
+            source_address=source_address,
             secret=secret,
         )
 

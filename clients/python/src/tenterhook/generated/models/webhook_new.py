@@ -64,6 +64,8 @@ class WebhookNew:
             JSON
         trace_context (None | str | Unset): whether its requests carry traceparent and tracestate: on or off; null: as
             traces.pass_on of the server says
+        source_address (None | str | Unset): name of the source address that its requests come from, of those that the
+            installation offers; null or absent: any
         secret (None | str | Unset): the secret with which requests are signed
     """
 
@@ -93,6 +95,7 @@ class WebhookNew:
     method: None | str | Unset = UNSET
     body_format: None | str | Unset = UNSET
     trace_context: None | str | Unset = UNSET
+    source_address: None | str | Unset = UNSET
     secret: None | str | Unset = UNSET
 
     def to_dict(self) -> dict[str, Any]:
@@ -286,6 +289,12 @@ class WebhookNew:
         else:
             trace_context = self.trace_context
 
+        source_address: None | str | Unset
+        if isinstance(self.source_address, Unset):
+            source_address = UNSET
+        else:
+            source_address = self.source_address
+
         secret: None | str | Unset
         if isinstance(self.secret, Unset):
             secret = UNSET
@@ -349,6 +358,8 @@ class WebhookNew:
             field_dict["body_format"] = body_format
         if trace_context is not UNSET:
             field_dict["trace_context"] = trace_context
+        if source_address is not UNSET:
+            field_dict["source_address"] = source_address
         if secret is not UNSET:
             field_dict["secret"] = secret
 
@@ -703,6 +714,15 @@ class WebhookNew:
 
         trace_context = _parse_trace_context(d.pop("trace_context", UNSET))
 
+        def _parse_source_address(data: object) -> None | str | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            return cast(None | str | Unset, data)
+
+        source_address = _parse_source_address(d.pop("source_address", UNSET))
+
         def _parse_secret(data: object) -> None | str | Unset:
             if data is None:
                 return data
@@ -739,6 +759,7 @@ class WebhookNew:
             method=method,
             body_format=body_format,
             trace_context=trace_context,
+            source_address=source_address,
             secret=secret,
         )
 

@@ -64,6 +64,8 @@ class WebhookPatch:
             JSON
         trace_context (None | str | Unset): whether its requests carry traceparent and tracestate: on or off; null: as
             traces.pass_on of the server says
+        source_address (None | str | Unset): name of the source address that its requests come from, of those that the
+            installation offers; null or absent: any
     """
 
     url: str | Unset = UNSET
@@ -92,6 +94,7 @@ class WebhookPatch:
     method: None | str | Unset = UNSET
     body_format: None | str | Unset = UNSET
     trace_context: None | str | Unset = UNSET
+    source_address: None | str | Unset = UNSET
 
     def to_dict(self) -> dict[str, Any]:
         from ..models.authentication import Authentication
@@ -284,6 +287,12 @@ class WebhookPatch:
         else:
             trace_context = self.trace_context
 
+        source_address: None | str | Unset
+        if isinstance(self.source_address, Unset):
+            source_address = UNSET
+        else:
+            source_address = self.source_address
+
         field_dict: dict[str, Any] = {}
 
         field_dict.update({})
@@ -339,6 +348,8 @@ class WebhookPatch:
             field_dict["body_format"] = body_format
         if trace_context is not UNSET:
             field_dict["trace_context"] = trace_context
+        if source_address is not UNSET:
+            field_dict["source_address"] = source_address
 
         return field_dict
 
@@ -691,6 +702,15 @@ class WebhookPatch:
 
         trace_context = _parse_trace_context(d.pop("trace_context", UNSET))
 
+        def _parse_source_address(data: object) -> None | str | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            return cast(None | str | Unset, data)
+
+        source_address = _parse_source_address(d.pop("source_address", UNSET))
+
         webhook_patch = cls(
             url=url,
             url_secret=url_secret,
@@ -718,6 +738,7 @@ class WebhookPatch:
             method=method,
             body_format=body_format,
             trace_context=trace_context,
+            source_address=source_address,
         )
 
         return webhook_patch
