@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from harness.command import tenterhook
 from harness.expect import deliveries, eventually
 from harness.receiver import Receiver
 from harness.server import binary_path, clean_env
@@ -159,3 +160,21 @@ def test_a_bad_address_is_said_at_the_start(tmp_path, url, word):
     ran = subprocess.run([str(binary_path()), "serve", "--environment", "development", "--listen", "127.0.0.1:0", "--data", str(tmp_path / "d"),
                           "--proxy", url], capture_output=True, text=True, timeout=60, check=False, env=clean_env())
     assert ran.returncode and word in ran.stderr + ran.stdout, ran.stderr
+
+
+def test_doctor_goes_through_it(tls_receiver, certificates):
+    """As deliveries do: the address in CONNECT, and TLS with the endpoint behind it."""
+    target = tls_receiver()
+
+    def doctor(proxy, *more, env=None):
+        ran = tenterhook("doctor", target.url(), "--ca-file", certificates.ca, "--proxy", f"http://127.0.0.1:{proxy}", "--json", *more, env=env)
+        return {(row["verdict"], row["text"]) for row in ran.json}
+    with Proxy() as proxy:
+        said = doctor(proxy.port, env={"TENTERHOOK_PROXY_CREDENTIALS": "ana:pw"})
+        assert any("through the proxy http://127.0.0.1" in text for _, text in said) and any("certificate good for" in text for _, text in said), said
+        assert proxy.heads[0].startswith(f"CONNECT 127.0.0.1:{target.port} HTTP/1.1\r\n")
+        assert f"Proxy-Authorization: Basic {base64.b64encode(b'ana:pw').decode()}\r\n" in proxy.heads[0]
+    with Proxy(reply=lambda _: b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n") as proxy:
+        assert any(verdict == "fail" and "CONNECT with 403" in text for verdict, text in doctor(proxy.port))
+    assert any(verdict == "fail" for verdict, _ in doctor(1)), "nobody listens there"
+    assert target.requests == []

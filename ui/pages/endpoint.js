@@ -21,6 +21,7 @@ const Settings = ({ w, dialect, id, tenant }) => {
     ${Array.isArray(planned) && html`<dt>Schedule</dt><dd>${planned.length + 1} attempts in ${span(total * 1000)}<span class="sub">the dialect’s</span></dd>`}
     <dt>Time-out</dt><dd>${own(w.timeout_seconds, `${w.timeout_seconds} s`, dialect?.timeout?.total)}</dd><dt>In flight</dt><dd>${w.max_in_flight} at most</dd><dt>Rate</dt><dd>${w.rate_limit_per_second ? `${w.rate_limit_per_second} a second at most` : 'no limit'}</dd>
     ${w.authentication && html`<dt>Authentication</dt><dd>${plain(authText(w.authentication))}</dd>`}
+  ${w.source_address && html`<dt>Source address</dt><dd>${plain(w.source_address)}</dd>`}
   ${w.tls && html`<dt>TLS of its own</dt><dd>${w.client_certificate && html`<code>${plain(w.client_certificate.subject)}</code>, expires <${Time} at=${w.client_certificate.expires_at} /> `}${w.tls.ca && html`authorities of its own`}</dd>`}
     <dt>Headers</dt><dd>${Object.keys(w.headers ?? {}).length ? html`<${Headers} headers=${Object.fromEntries(Object.keys(w.headers).map((k) => [k, '***']))} />` : 'none'}</dd>
     <dt>Metadata</dt><dd>${Object.entries(w.metadata ?? {}).map(([k, v]) => html`<code>${plain(k)}=${plain(v)}</code> `)}${!Object.keys(w.metadata ?? {}).length && 'none'}</dd>

@@ -18,6 +18,7 @@ const Settings = ({ w, id }) => html`<section class="panel" aria-labelledby="set
   ${w.filter && html`<dt>${t('filter')}</dt><dd><code>${plain(w.filter)}</code></dd>`}
   <dt>${t('timeout')}</dt><dd>${w.timeout_seconds} s</dd><dt>${t('rate')}</dt><dd>${w.rate_limit_per_second ? t('a_second', { n: num(w.rate_limit_per_second) }) : t('no_limit')}</dd>
   ${w.authentication && html`<dt>${word('Authentication')}</dt><dd>${plain(authText(w.authentication))}</dd>`}
+  ${w.source_address && html`<dt>${word('Source address')}</dt><dd>${plain(w.source_address)}</dd>`}
   ${w.tls && html`<dt>${word('TLS of its own')}</dt><dd>${w.client_certificate && html`<code>${plain(w.client_certificate.subject)}</code>, ${word('expires')} <${Time} at=${w.client_certificate.expires_at} /> `}${w.tls.ca && html`${word('authorities of its own')}`}</dd>`}
   <dt>${t('headers')}</dt><dd>${Object.keys(w.headers ?? {}).length ? html`<${Headers} headers=${Object.fromEntries(Object.keys(w.headers).map((k) => [k, '***']))} />` : t('none')}</dd>
   <dt>${t('made')}</dt><dd><${Time} at=${w.created_at} /></dd><dt>${t('changed')}</dt><dd><${Time} at=${w.updated_at} /></dd><dt>${t('id')}</dt><dd><${Id} id=${id} /></dd></dl></div></section>`;
