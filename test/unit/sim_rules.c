@@ -470,7 +470,36 @@ static void test_walk_beside_a_retry_of_what_waits(void **state)
     }
 }
 
+/* Two accepts are under way; of the first nobody knows the outcome, though it was stored, and it is sent again. The second one, which has ended,
+ * waits for it: an endpoint with an order gets them in the order of their numbers. */
+static void test_order_behind_an_unknown_outcome(void **state)
+{
+    struct sim_spec in_order = hook;
+    struct sim *s = sim_open(NULL);
+
+    (void)state;
+    in_order.ordering = (struct th_ordering){.by = TH_ORDER_ALL};
+    (void)sim_endpoint(s, &in_order);
+    sim_always(s, "93.184.216.34", "200");
+    sim_store_stall(s->store, true);
+    for (int i = 0; i < 2; i++) {
+        sim_publish_begin(s, &(struct sim_event){.type = "x"}, on_finished);
+        sim_run_for(s, 1000);
+    }
+    th_store_memory_fail(s->memory, TH_UNKNOWN, 1, true);
+    sim_store_step(s->store);
+    sim_store_step(s->store); /* both are stored, and the first is on its way again */
+    sim_run_for(s, SIM_S);
+    assert_int_equal(s->log_n, 0);
+    sim_store_stall(s->store, false);
+    sim_run_for(s, 86400 * SIM_S);
+    assert_int_equal(s->log_n, 2);
+    assert_true(s->log[0]->delivery < s->log[1]->delivery);
+    sim_close(s);
+}
+
 static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_order_behind_an_unknown_outcome),
     cmocka_unit_test(test_deleted_between_match_and_commit),
     cmocka_unit_test(test_tested_endpoint_deleted_before_commit),
     cmocka_unit_test(test_registered_between_match_and_commit),
