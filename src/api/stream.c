@@ -287,6 +287,7 @@ static void read_on(struct th_api_stream *s)
     r->page2.ascending = true;
     r->page2.after = s->at;
     r->page2.limit = TH_STREAM_ROWS;
+    r->page2.without_settings = true;
     r->page2.max_bytes = TH_STREAM_BYTES / 2;
     th_api_read(r, &r->page2, s->source->kind, rows_read);
 }

@@ -2,7 +2,7 @@
  *
  * Every tenth of a second, while somebody follows live, the store is asked once for the rows that follow the
  * last ones it returned, for all tenants that are followed. That costs the same for one client as for a
- * thousand, and nothing when there is none. It is exact whatever threads or nodes have written, because a row
+ * thousand, and nothing when there is none; the SQLite store answers it from memory (store_recent.c). It is exact whatever threads or nodes have written, because a row
  * that is committed later has a higher number. A row is written once for all clients with the same filters.
  *
  * Invariants: 1. a live stream has been offered every row of its tenant up to source->reached, or is offered the batch that
@@ -201,6 +201,7 @@ void th_api_source_look(struct th_api_source *source)
                                     .ascending = true,
                                     .after = source->reached,
                                     .limit = TH_STREAM_ROWS,
+                                    .without_settings = true,
                                     .max_bytes = TH_STREAM_BYTES};
     if (!find_tenants(source))
         return;

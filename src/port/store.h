@@ -556,9 +556,10 @@ struct th_page {
     bool ascending;
     uint64_t after;
     uint64_t skip; /* rows to leave out first (numbered pages); on return how many are still to be left out */
-    uint32_t limit;     /* at most 1000 */
-    bool without_tests; /* leave out tests */
-    size_t max_bytes;   /* the page ends with the row whose spans bring it to so many bytes; 0: 64 MiB */
+    uint32_t limit;        /* at most 1000 */
+    bool without_tests;    /* leave out tests */
+    size_t max_bytes;      /* the page ends with the row whose spans bring it to so many bytes; 0: 64 MiB */
+    bool without_settings; /* ATTEMPTS: leave out endpoint_settings */
     bool with_data, with_answers,
         with_total; /* events' data; attempts' head and body; count all matches, also beyond max_bytes */
     /* result */

@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "store/store_fan.h"
 #include "store/store_queue.h"
+#include "store/store_recent.h"
 #include "store/store_rows.h"
 #include "store/store_tenant.h"
 #include "store/store_usage.h"
@@ -184,6 +185,7 @@ static int put_event(struct st_writer *w, const struct th_accept *a, struct th_n
     if (more)
         st_rows_bind_more(st, 13, &e->more);
     rc = st_run(st);
+    st_recent_event(w, a, e);
     e->queued = e->endpoint_count < *room ? e->endpoint_count : *room;
     *room -= e->queued;
     for (uint32_t i = 0; rc == ST_OK && i < e->queued; i++)

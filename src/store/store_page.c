@@ -18,6 +18,7 @@
 #include "base/alloc.h"
 #include "base/check.h"
 #include "store/store_exchange.h"
+#include "store/store_recent.h"
 #include "store/store_rows.h"
 #include "store/store_source.h"
 
@@ -303,7 +304,8 @@ static void give_attempt(struct st_pager *p, struct st_stmt *st, const struct th
     row->event = copy_event(p);
     row->test = row->event.test = is_test(d->lane, row->event.type);
     row->past = past_endpoint(p, row->endpoint);
-    row->endpoint_settings = settings_at(p, row->endpoint, row->row.endpoint_rev);
+    if (!p->op->without_settings)
+        row->endpoint_settings = settings_at(p, row->endpoint, row->row.endpoint_rev);
 }
 
 static bool has_all_bytes(const struct st_pager *p)
@@ -576,6 +578,48 @@ static void start(struct st_pager *p)
         p->rc = newest(p->r, p->op->kind == TH_PAGE_EVENTS ? ST_RUN_EVENT : ST_RUN_ATTEMPT, &p->op->reached);
 }
 
+/* ---- rows that are in memory ---- */
+
+/** Adds to a copied attempt what is not there. False: its event is gone, or not asked for. */
+static bool complete_attempt(struct st_pager *p, struct th_attempt_view *row)
+{
+    if (!row->event.tenant) {
+        if (!st_source_event(p, row->event.no))
+            return false;
+        row->event = copy_event(p);
+    }
+    if (!th_sorted_has(p->op->tenants, p->op->tenant_count, row->event.tenant))
+        return false;
+    row->test = row->event.test = is_test(row->of.lane, row->event.type);
+    row->past = past_endpoint(p, row->endpoint);
+    row->endpoint_settings =
+        p->op->without_settings ? th_span("", 0) : settings_at(p, row->endpoint, row->row.endpoint_rev);
+    return true;
+}
+
+static bool is_wanted_event(const struct th_page *op, const struct th_event_row *row)
+{
+    return !row->origin && th_sorted_has(op->tenants, op->tenant_count, row->tenant);
+}
+
+/** What was copied becomes the page. */
+static void from_memory(struct st_pager *p)
+{
+    struct th_page *op = p->op;
+    uint32_t copied = op->count;
+
+    p->r->mark = st_exchange_mark(p->r->store);
+    op->count = 0;
+    if (op->kind == TH_PAGE_ATTEMPTS && copied)
+        p->rc = fix_moment(p);
+    for (uint32_t i = 0; i < copied && p->rc == ST_OK && p->error == TH_OK; i++)
+        if (op->kind == TH_PAGE_EVENTS && is_wanted_event(op, &op->rows.events[i]))
+            op->rows.events[op->count++] = op->rows.events[i];
+        else if (op->kind == TH_PAGE_ATTEMPTS && complete_attempt(p, &op->rows.attempts[i]))
+            op->rows.attempts[op->count++] = op->rows.attempts[i];
+    op->total = op->count;
+}
+
 static void run(struct st_pager *p)
 {
     int64_t deadline = st_budget_now_ms() + LONG_MS;
@@ -604,7 +648,9 @@ void st_page(struct st_reader *r, struct th_page *op)
     struct st_pager p = {.r = r, .op = op, .event_st = r->st[op->with_data ? ST_R_LOAD : ST_R_EVENT]};
 
     p.error = prepare(&p);
-    if (p.error == TH_OK)
+    if (p.error == TH_OK && st_recent_copy(&p))
+        from_memory(&p);
+    else if (p.error == TH_OK)
         run(&p);
     if (p.error == TH_OK)
         p.error = st_error(r->db, p.rc);

@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "store/store_count.h"
 #include "store/store_queue.h"
+#include "store/store_recent.h"
 #include "store/store_rows.h"
 #include "store/store_settings.h"
 #include "store/store_tenant.h"
@@ -112,12 +113,37 @@ static int settle_late(struct st_writer *w, struct th_settle *s, const struct st
     if (erased) /* the event was erased while the request was under way: request and answer are not kept */
         s->row.sigs = s->row.head = s->row.body = th_span("", 0);
     rc = put_attempt(w, s, d->endpoint, prev, &no);
+    st_recent_forget(w); /* the chain of attempts that it has is another one now */
     if (rc != ST_OK)
         return rc;
     st = d->last ? w->st[ST_W_ATTEMPT_PREV] : d->queued ? w->st[ST_W_QUEUE_LAST] : w->st[ST_W_DELIVERY_LAST];
     st_u64(st, 1, d->last ? d->last : s->delivery);
     st_u64(st, 2, no);
     return st_run(st);
+}
+
+static int64_t ended_at(const struct th_settle *s)
+{
+    return s->row.at.ms + (s->row.us[4] > 0 ? s->row.us[4] : 0) / 1000;
+}
+
+/* Whoever follows attempts is shown this one with its delivery as it is now. */
+static void tell(struct st_writer *w, const struct th_settle *s, const struct st_stored *d, uint64_t no)
+{
+    bool again = s->next == TH_DS_QUEUED;
+
+    st_recent_attempt(w, &s->row, no, d->event, d->last,
+                      &(struct th_delivery_row){.no = s->delivery,
+                                                .endpoint = d->endpoint,
+                                                .state = s->next,
+                                                .lane = d->lane,
+                                                .tries = s->tries,
+                                                .marks = d->marks,
+                                                .attempts = (uint16_t)(d->attempts + 1),
+                                                .order = d->order,
+                                                .due = again ? s->due.ms : 0,
+                                                .ended = again ? 0 : ended_at(s),
+                                                .last_attempt = no});
 }
 
 int st_settle(struct st_writer *w, struct th_settle *s)
@@ -150,12 +176,9 @@ int st_settle(struct st_writer *w, struct th_settle *s)
     TH_CHECK(d.queued && !d.ended);
     s->applied = true;
     d.marks |= s->marks;
-    if (s->next != TH_DS_QUEUED) {
-        int64_t total_us = s->row.us[4] > 0 ? s->row.us[4] : 0;
-
-        return st_queue_end(w, s->delivery, &d, s->row.at.ms + total_us / 1000, s->tries, d.attempts + 1, no,
-                            s->next);
-    }
+    tell(w, s, &d, no);
+    if (s->next != TH_DS_QUEUED)
+        return st_queue_end(w, s->delivery, &d, ended_at(s), s->tries, d.attempts + 1, no, s->next);
     if (!d.attempts) {
         rc = st_count_add(w, d.endpoint, d.lane, false, -1);
         if (rc == ST_OK)

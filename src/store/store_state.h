@@ -44,6 +44,7 @@ struct st_store {
     bool writer_started, lock_ready;
     struct st_writer writer;
     struct st_reader readers[ST_READERS];
+    struct st_recent *recent; /* NULL: rows are read from the tables alone */
     struct st_build builds[ST_RUN_KINDS];
     uint64_t runs_seen[ST_RUN_KINDS]; /* owner: writer thread */
     struct th_session *sessions;

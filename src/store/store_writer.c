@@ -19,6 +19,7 @@
 #include "store/store_move.h"
 #include "store/store_purge.h"
 #include "store/store_queue.h"
+#include "store/store_recent.h"
 #include "store/store_rewrap.h"
 #include "store/store_settings.h"
 #include "store/store_settle.h"
@@ -82,6 +83,7 @@ int st_writer_begin(struct st_writer *w)
 {
     /* nothing is left of the previous transaction: its changes in memory were kept or undone */
     TH_CHECK(!st_in_transaction(w->db) && !w->touched && !w->change_count);
+    st_recent_begin(w);
     return st_run(w->st[ST_W_BEGIN]);
 }
 
@@ -102,6 +104,7 @@ void st_writer_committed(struct st_writer *w)
 {
     st_usage_committed(w);
     st_count_end(w, true);
+    st_recent_end(w, true);
 }
 
 void st_writer_expect(struct st_writer *w, const struct th_op *op)
@@ -129,12 +132,22 @@ void st_writer_rollback(struct st_writer *w)
     st_rollback(w->db);
     st_usage_undone(w);
     st_count_end(w, false);
+    st_recent_end(w, false);
     th_map_fini(&w->versions);
+}
+
+/* Whether an operation may change events or deliveries that there are, or attempts. A settle does so, too, in its own way. */
+static bool changes_rows(const struct th_op *op)
+{
+    return op->kind == TH_OP_MOVE || op->kind == TH_OP_PURGE || op->kind == TH_OP_ERASE ||
+           op->kind == TH_OP_TRIM;
 }
 
 int st_writer_write(struct st_writer *w, struct th_op *op)
 {
     TH_CHECK(st_in_transaction(w->db));
+    if (changes_rows(op))
+        st_recent_forget(w);
     switch ((int)op->kind) {
     case TH_OP_ACCEPT:
         return st_accept(w, (struct th_accept *)op);

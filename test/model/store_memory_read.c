@@ -239,7 +239,7 @@ static void give_attempt(struct mem_store *s, struct th_page *op, const struct m
                                     .event = copy_event(op, e)};
     row->test = row->event.test = is_test(d, e);
     row->past = past_endpoint(s, op, a->endpoint);
-    for (size_t i = 0; i < s->rev_n; i++)
+    for (size_t i = 0; i < s->rev_n && !op->without_settings; i++)
         if (s->revs[i]->endpoint == a->endpoint && s->revs[i]->rev == a->row.endpoint_rev)
             row->endpoint_settings = copy(op->mem, s->revs[i]->settings);
 }

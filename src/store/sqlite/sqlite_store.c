@@ -15,6 +15,7 @@
 #include "store/sqlite/sqlite_vfs.h"
 #include "store/store_life.h"
 #include "store/store_lock.h"
+#include "store/store_recent.h"
 #include "store/store_session.h"
 #include "store/store_usage.h"
 #include <errno.h>
@@ -60,6 +61,7 @@ static void store_free(struct sq_store *s)
             sqlite3_db_config(s->db.db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
         sqlite3_close(s->db.db);
     }
+    st_recent_free(s->base.recent);
     st_life_fini(&s->base);
     if (s->lock_fd >= 0)
         close(s->lock_fd);
@@ -173,6 +175,7 @@ enum th_error th_store_sqlite_open(const struct th_store_options *options, struc
     }
     s->base.base.vt = &sqlite_vt;
     s->base.texts = &sq_texts;
+    s->base.recent = st_recent_new(); /* without memory for it, rows are read from the tables */
     s->base.name = s->path.db;
     s->base.metrics = options->metrics;
     s->base.connect = connect_reader;
