@@ -164,7 +164,7 @@ const flows = {
     await page.getByRole('button', { name: 'Revoke old…' }).waitFor({ state: 'detached' });
 
     await page.getByRole('button', { name: 'Send a test' }).click();
-    await page.getByText(/^200 in \d+ ms$/).waitFor();
+    await page.getByRole('region', { name: 'Test', exact: true }).getByText(/^200 in \d+ ms$/).waitFor(); // not the line of the page's own request
     await page.getByRole('link', { name: 'Verify', exact: true }).click();
     await page.getByRole('tab', { name: 'Python' }).click();
     await page.getByText('import base64, hashlib').waitFor();
@@ -418,7 +418,7 @@ const flows = {
     assert.ok(await button('Rotate…').evaluate((b) => b === document.activeElement), 'focus is back where it was');
     await tabTo(page, button('Send a test'));
     await press('Enter');
-    await page.getByText(/^200 in \d+ ms$/).waitFor();
+    await page.getByRole('region', { name: 'Test', exact: true }).getByText(/^200 in \d+ ms$/).waitFor(); // not the line of the page's own request
     await tabTo(page, page.getByRole('link', { name: 'Verify', exact: true }));
     await press('Enter');
     await tabTo(page, page.getByRole('tab', { name: 'Node.js' }));
