@@ -568,3 +568,78 @@ def test_nodes_are_listed_with_their_slots(cluster):
         assert [row["state"] for row in rows] == ["working"] * 3
         assert sum(row["slots"] for row in rows) == 256 and all(row["behind"] < 100 for row in rows)
     until(lambda: sum(metrics_of(node)["slots"] for node in nodes) == 256, 5)
+
+
+def test_a_catalogue_reaches_the_other_node(cluster, receiver):
+    """A type that one node puts is validated, pinned and shown by the other, and so is what is taken away."""
+    one, two = cluster.add(), cluster.add()
+    cluster.balanced(2)
+    type_ = {"schema": {"type": "object", "required": ["n"]}, "validate": "refuse", "description": "first"}
+    one.api.put("/v1/event-types/a.b", type_).expect(200, 201)
+    assert two.api.get("/v1/event-types/a.b").expect(200).json["description"] == "first"
+    two.api.post("/v1/events", {"type": "a.b", "data": {}}).expect(422)
+    two.api.post("/v1/events", {"type": "a.b", "data": {"n": 1}}).expect(202)
+    two.api.put("/v1/event-types/a.b", {"schema": None, "description": "second"}).expect(200)
+    assert one.api.get("/v1/event-types/a.b").expect(200).json["description"] == "second"
+    one.api.post("/v1/events", {"type": "a.b", "data": {}}).expect(202)
+    one.api.delete("/v1/event-types/a.b").expect(204)
+    two.api.get("/v1/event-types/a.b").expect(404)
+    two.stop()
+    two.start()  # and over a start
+    two.api.get("/v1/event-types/a.b").expect(404)
+
+
+def test_a_backfill_goes_on_when_its_node_is_killed(cluster, receiver):
+    """Whichever of the two works on it: every event of before arrives, and none has two deliveries."""
+    count = 1200  # more than a job queues ahead of an endpoint
+    one, two = cluster.add(), cluster.add()
+    cluster.balanced(2)
+    ids = []
+    for start in range(0, count, 400):
+        batch = [{"type": "a.b", "data": {"number": n}} for n in range(start, start + 400)]
+        ids += [row["id"] for row in one.api.post("/v1/events/batch", batch).expect(202).json]
+    time.sleep(0.002)  # the endpoint is made in a later millisecond
+    got = receiver()
+    made = one.api.post("/v1/webhooks", {"url": got.url(), "max_in_flight": 4}).expect(201).json
+    started = two.api.post(f"/v1/webhooks/{made['id']}/backfill", {"since": "2020-01-01T00:00:00Z"}).expect(202).json
+    assert started["matched"] == count
+    got.wait_for(100, 60)
+    two.kill()
+    until(lambda: len(set(numbers(got))) == count, 60)
+    two.start()
+    done = until(lambda: one.api.get(f"/v1/replays/{started['id']}").expect(200).json["state"] == "done", 60)
+    assert done
+    rows = one.api.pages(f"/v1/deliveries?endpoint={made['id']}", 1000)
+    assert len(rows) == count and len({row["event"] for row in rows}) == count
+    until(lambda: all(row["status"] == "delivered" for row in one.api.pages(f"/v1/deliveries?endpoint={made['id']}", 1000)), 60)
+
+
+def test_a_batch_of_a_line_over_a_takeover(cluster, receiver):
+    """The node that sends lists is killed: the other goes on, each key in its order."""
+    one, two = cluster.add(), cluster.add()
+    cluster.balanced(2)
+
+    def answer(_):
+        time.sleep(0.03)
+        return Reply(200)
+
+    got = receiver(answer=answer)
+    hooks = [one.api.post("/v1/webhooks", {"url": got.url(f"/{i}"), "ordering": {"key": None, "batch": 10}}).expect(201).json for i in range(4)]
+    told = []
+    for part in range(12):
+        batch = [{"type": "a.b", "data": {"number": 10 * part + n}} for n in range(10)]
+        (one if part < 6 else one).api.post("/v1/events/batch", batch).expect(202)
+        told += [10 * part + n for n in range(10)]
+        if part == 6:
+            two.kill()
+
+    def lines():
+        seen = collections.defaultdict(list)
+        for request in list(got.requests):
+            seen[request.path] += [element["body"]["data"]["number"] for element in json.loads(request.body)]
+        return seen
+
+    until(lambda: len(lines()) == len(hooks) and all(set(line) == set(told) for line in lines().values()), 60)
+    for path, line in lines().items():
+        assert list(dict.fromkeys(line)) == told, path
+    assert max(len(json.loads(request.body)) for request in got.requests) > 1

@@ -17,6 +17,7 @@
 #include "base/map.h"
 #include "engine/context.h"
 #include "engine/control/follow_row.h"
+#include "engine/control/load.h"
 #include "engine/control/told.h"
 #include "engine/job.h"
 #include "engine/mail.h"
@@ -140,6 +141,7 @@ static void followed(struct th_op *op)
     } else {
         for (uint32_t i = 0; i < f->row_count; i++)
             th_settings_follow(e, &f->rows[i]);
+        th_load_types_gone(e, f->rows, f->row_count);
         take_slots(e, f->slots);
         take_deliveries(e, f);
         e->followed = f->upto;

@@ -376,6 +376,22 @@ static void load_health(struct th_engine *e, const struct th_row *row)
     th_sched_endpoint_known(e->sched, row->no, row->health[0], row->health[1], e->now.wall.ms);
 }
 
+/* Another node has changed a row beside it, which brings all. */
+static bool is_known(const struct th_tenant *t, struct th_span name, struct th_span stored)
+{
+    const struct th_event_type *own = th_catalogue_own(t, name);
+    struct th_buf text;
+    bool same = false;
+
+    if (!own)
+        return false;
+    th_buf_init(&text, 8u << 20);
+    th_event_type_write(own, &text);
+    same = !text.failed && th_span_eq(th_buf_view(&text), stored);
+    th_buf_fini(&text);
+    return same;
+}
+
 /* A deleted tenant's are deleted with it, so one without a tenant is nobody's. */
 static void load_type(struct loading *l, const struct th_row *row)
 {
@@ -386,6 +402,8 @@ static void load_type(struct loading *l, const struct th_row *row)
     enum th_error error;
 
     if (!th_event_type_of_row(row->id, &no, &name) || !(t = th_map_get(&l->e->tenants_by_no, no)))
+        return;
+    if (is_known(t, name, row->settings))
         return;
     error = th_event_type_read(name, row->settings, &type);
     if (!error) {
@@ -451,7 +469,47 @@ enum th_error th_load_row(struct th_engine *e, const struct th_row *row)
         load_row(&l, row);
     else if (th_span_is(row->id, "last_tenant") || th_span_is(row->id, "last_endpoint"))
         load_meta(&l, row);
+    else
+        load_type(&l, row);
     return l.error;
+}
+
+static bool is_among(const struct th_row *rows, uint32_t count, struct th_span id)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (rows[i].kind == TH_ROW_META && th_span_eq(rows[i].id, id))
+            return true;
+    return false;
+}
+
+void th_load_types_gone(struct th_engine *e, const struct th_row *rows, uint32_t count)
+{
+    uint32_t stored = 0, known = 0;
+    struct th_span name;
+    struct th_buf id;
+    bool any = false;
+    uint64_t no;
+
+    for (uint32_t i = 0; i < count; i++) {
+        any = any || rows[i].kind == TH_ROW_META;
+        stored += rows[i].kind == TH_ROW_META && th_event_type_of_row(rows[i].id, &no, &name);
+    }
+    for (unsigned i = 0; i < e->tenant_count; i++)
+        known += e->tenants[i]->catalogue.count;
+    if (!any || known <= stored)
+        return;
+    th_buf_init(&id, 1024);
+    for (unsigned i = 0; i < e->tenant_count; i++) {
+        struct th_tenant *t = e->tenants[i];
+
+        for (unsigned k = t->catalogue.count; k > 0; k--) {
+            th_buf_reset(&id);
+            th_event_type_row_id(t->no, t->catalogue.types[k - 1]->name, &id);
+            if (!id.failed && !is_among(rows, count, th_buf_view(&id)))
+                th_catalogue_del(t, t->catalogue.types[k - 1]->name);
+        }
+    }
+    th_buf_fini(&id);
 }
 
 /* ---- what a first start writes ---- */
