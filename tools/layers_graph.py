@@ -40,6 +40,7 @@ NAMES = {
     "src/base/time.c": r"th_wall_",
     "src/base/unseen.c": r"th_utf8_",
     "src/core/addr.c": r"th_cidr_",
+    "src/core/dialect_message.c": r"th_message_",
     "src/core/guard*.c": r"th_(event_type_(form|ok)|id_ok|addr_loopback)$",
     "src/core/http_class.c": r"th_outcome_name$",
     "src/core/mask.c": r"th_needles_",

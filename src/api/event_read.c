@@ -3,6 +3,7 @@
 #include "api/event_read.h"
 #include "api/channels.h"
 #include "api/decode.h"
+#include "api/event_trace.h"
 #include "api/fault.h"
 #include "api/request.h"
 #include "api/route.h"
@@ -51,27 +52,6 @@ static bool type_form(struct th_span type)
     return th_event_type_form(type, TH_LIT("/:+=@~"));
 }
 
-/* In the form in which events keep both. The context that the publisher's HTTP library gives is ignored when it is none, as its
- * specification asks; one in the body is a mistake of somebody who wants to know. */
-static bool keep_trace(struct th_api_req *r, struct th_span parent, struct th_span state, struct th_span *out)
-{
-    struct th_trace_parent read;
-    struct th_buf kept;
-    bool ok;
-
-    if (!th_trace_parent_read(parent, &read))
-        return true;
-    th_buf_init(&kept, 1024);
-    th_trace_parent_write(read.trace, read.span, read.flags, &kept);
-    if (th_trace_state_ok(state)) {
-        th_buf_char(&kept, '\n');
-        th_buf_span(&kept, state);
-    }
-    ok = !kept.failed && th_arena_copy(&r->mem, th_buf_view(&kept), out);
-    th_buf_fini(&kept);
-    return ok;
-}
-
 static bool read_trace(struct th_api_req *r, struct th_span prefix, const struct th_api_value *parent,
                        const struct th_api_value *state, struct th_publish_event *ev)
 {
@@ -86,27 +66,7 @@ static bool read_trace(struct th_api_req *r, struct th_span prefix, const struct
     if (state->text.n && !parent->text.n)
         th_api_fault(r, th_api_fault_pointer(r, prefix, TH_LIT("tracestate")),
                      "needs a traceparent beside it");
-    return keep_trace(r, parent->text, state->text, &ev->traceparent);
-}
-
-bool th_api_event_context(struct th_api_req *r, struct th_span *out)
-{
-    const struct th_http1_field *parent = th_api_request_header(r, "traceparent"), *state;
-
-    if (!parent)
-        return true;
-    state = th_api_request_header(r, "tracestate");
-    return keep_trace(r, parent->value, state ? state->value : TH_LIT(""), out);
-}
-
-void th_api_event_trace(struct th_api_req *r)
-{
-    struct th_span kept = TH_LIT("");
-
-    r->no_memory |= !th_api_event_context(r, &kept);
-    for (uint32_t i = 0; kept.n && i < r->event_count; i++)
-        if (!r->events[i].traceparent.n)
-            r->events[i].traceparent = kept;
+    return th_api_event_trace_keep(r, parent->text, state->text, &ev->traceparent);
 }
 
 /* Reads one event. False only without memory; faults are noted. */

@@ -8,8 +8,4 @@
 /** Reads one event or a batch from r->body into r->events, r->event_count and r->events_tenant; faults go to
  * r->errors. */
 void th_api_event_read(struct th_api_req *r);
-/** The trace of the request's headers, as events keep it; *out stays as it is when there is none. False: no memory. On the server's thread. */
-bool th_api_event_context(struct th_api_req *r, struct th_span *out);
-/** Events that say nothing of a trace themselves belong to that of the request's headers. On the server's thread. */
-void th_api_event_trace(struct th_api_req *r);
 #endif

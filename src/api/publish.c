@@ -8,6 +8,7 @@
  * 1000 events, events of two tenants in one batch. The engine refuses what depends on the dialect (catalogue,
  * required resource, size). A batch is stored whole or not at all; pointers begin with the index. */
 #include "api/event_read.h"
+#include "api/event_trace.h"
 #include "api/fail.h"
 #include "api/fault.h"
 #include "api/handlers.h"
@@ -234,7 +235,7 @@ static void submit(struct th_api_req *r, struct th_publish_event *events, uint32
 static void publish(struct th_api_req *r)
 {
     if (!r->no_memory)
-        th_api_event_trace(r);
+        th_api_event_trace_fill(r);
     if (r->no_memory)
         th_api_fail_nomem(r);
     else if (r->error_count)

@@ -1,7 +1,7 @@
 /* A publish that was refused, for the traces of who published: one span for the request, with the status and the reason in our words. Nothing that
  * the request said stands in it, and a request without a valid key makes none: strangers do not write into the operator's traces. */
 #include "api/refused.h"
-#include "api/event_read.h"
+#include "api/event_trace.h"
 #include "api/state.h"
 #include "engine/engine.h"
 #include "net/tls_common.h"
@@ -14,7 +14,7 @@ static struct th_span trace_of(struct th_api_req *r)
 
     if (r->event_count && r->events[0].traceparent.n)
         return r->events[0].traceparent;
-    return th_api_event_context(r, &kept) ? kept : TH_LIT("");
+    return th_api_event_trace_context(r, &kept) ? kept : TH_LIT("");
 }
 
 void th_api_refused(struct th_api_req *r, unsigned status)
