@@ -113,6 +113,7 @@ static const struct {
     {"Spark", "failed", "the same of attempts that failed"},
     {"Sparks", "since", "beginning of the first five minutes"},
     {"Sparks", "until", "end of the last five minutes, which are not over"},
+    {"Sparks", "step_seconds", "seconds of one place in `succeeded` and `failed`"},
     {NULL, "final", "statuses after which there is no other attempt: 404, 4xx, 400-499"},
     {"EndpointHealth", "first_attempts",
      "those that ended in this half hour and the one before; retries, tests and our own faults left out"},

@@ -26,7 +26,7 @@ ENDPOINT = {
     "active": False,
     "description": "kept ☃",
     "metadata": {"team": "blue", "tier": 3, "vip": True},
-    "headers": {"X-Team": "blue"},
+    "headers": {"X-Team": "blue", "X-Room": "4"},
     "authentication": {"type": "basic", "username": "user", "password": "pw"},
     "tls": {},  # the receivers here speak http; test_client_tls.py restarts with it
     "timeout_seconds": 7,

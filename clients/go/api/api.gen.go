@@ -2901,8 +2901,10 @@ type Sparks struct {
 	Data []Spark `json:"data"`
 
 	// Since beginning of the first five minutes
-	Since       time.Time `json:"since"`
-	StepSeconds int64     `json:"step_seconds"`
+	Since time.Time `json:"since"`
+
+	// StepSeconds seconds of one place in `succeeded` and `failed`
+	StepSeconds int64 `json:"step_seconds"`
 
 	// Until end of the last five minutes, which are not over
 	Until time.Time `json:"until"`

@@ -2612,7 +2612,10 @@ export interface components {
              * @description end of the last five minutes, which are not over
              */
             until: string;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description seconds of one place in `succeeded` and `failed`
+             */
             step_seconds: number;
             /**
              * Format: date-time

@@ -20,7 +20,7 @@ class Sparks:
     Attributes:
         since (datetime.datetime): beginning of the first five minutes
         until (datetime.datetime): end of the last five minutes, which are not over
-        step_seconds (int):
+        step_seconds (int): seconds of one place in `succeeded` and `failed`
         complete_from (datetime.datetime): all attempts that began from then on are counted; of earlier ones perhaps not
             all
         data (list[Spark]): the rows of this page
