@@ -235,7 +235,7 @@ static void settle(struct fx *f)
 
 static void move(struct fx *f)
 {
-    static const int what[] = {TH_MOVE_CANCEL, TH_MOVE_RETRY, TH_MOVE_REPLAY, TH_MOVE_MARK};
+    static const unsigned what[] = {TH_MOVE_CANCEL, TH_MOVE_RETRY, TH_MOVE_REPLAY, TH_MOVE_MARK};
     uint64_t no[3];
     bool moved[3];
     struct th_queue_row rows[3];
