@@ -66,6 +66,13 @@ function environment(name: string): string | undefined {
   }
 }
 
+/** A key that no other request has. Node.js 18, and pages without https, have no crypto.randomUUID; the key has to be unique, not secret. */
+function uniqueKey(): string {
+  const { crypto } = globalThis as { crypto?: Partial<Crypto> };
+  if (crypto?.randomUUID) return crypto.randomUUID();
+  return Array.from({ length: 4 }, () => Math.floor(Math.random() * 2 ** 32).toString(16).padStart(8, '0')).join('');
+}
+
 export class Tenterhook {
   /** Every route of the API, by path, with its types; retries, time-outs and keys as in the named calls. Errors are returned. */
   readonly api: Client<paths>;
@@ -89,7 +96,7 @@ export class Tenterhook {
         if (key) request.headers.set('Authorization', `Bearer ${key}`);
         if (options.tenant && !request.headers.has('Tenterhook-Tenant')) request.headers.set('Tenterhook-Tenant', options.tenant);
         if (schemaPath.startsWith('/v1/webhooks')) request.headers.set('Tenterhook-Form', 'native'); // the shapes of the types, in every dialect
-        if (request.method === 'POST' && !request.headers.has('Idempotency-Key')) request.headers.set('Idempotency-Key', crypto.randomUUID());
+        if (request.method === 'POST' && !request.headers.has('Idempotency-Key')) request.headers.set('Idempotency-Key', uniqueKey());
         return request;
       },
     });

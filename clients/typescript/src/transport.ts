@@ -41,17 +41,25 @@ export async function send(request: Request, policy: Policy): Promise<Response> 
 }
 
 async function once(request: Request, policy: Policy): Promise<Response> {
-  const timer = AbortSignal.timeout(policy.timeoutMs);
+  const end = new AbortController(); // Node.js 18 has no AbortSignal.any
+  const stop = () => end.abort(request.signal.reason);
+  let late = false;
+  const timer = setTimeout(() => { late = true; end.abort(); }, policy.timeoutMs);
+  request.signal.addEventListener('abort', stop, { once: true });
+  if (request.signal.aborted) stop();
   try {
-    const response = await policy.fetch(request, { signal: AbortSignal.any([request.signal, timer]) });
+    const response = await policy.fetch(request, { signal: end.signal });
     // The body belongs to the attempt: an answer that breaks off is none.
     const body = response.body === null || [204, 205, 304].includes(response.status) ? null : await response.arrayBuffer();
     return new Response(body, { status: response.status, statusText: response.statusText, headers: response.headers });
   } catch (cause) {
     if (request.signal.aborted) throw request.signal.reason;
-    if (timer.aborted) throw new ConnectionError('timeout', `no answer within ${policy.timeoutMs} ms: ${request.method} ${request.url}`, { cause });
+    if (late) throw new ConnectionError('timeout', `no answer within ${policy.timeoutMs} ms: ${request.method} ${request.url}`, { cause });
     const why = cause instanceof Error && cause.cause instanceof Error ? cause.cause.message : String(cause);
     throw new ConnectionError('connection', `no answer: ${request.method} ${request.url}: ${why}`, { cause });
+  } finally {
+    clearTimeout(timer);
+    request.signal.removeEventListener('abort', stop);
   }
 }
 
