@@ -18,7 +18,7 @@ def go(folder, *arguments):
     made = run([tool("go", "golang-go"), *arguments], folder, {"GOTOOLCHAIN": "local", "GOFLAGS": "-mod=mod"}, 900)
     if made.returncode and UNREACHABLE.search(made.stdout):
         programs.missing(f"go cannot fetch its modules: {made.stdout[-300:]}")
-    if made.returncode and "requires go >=" in made.stdout:
+    if made.returncode and re.search("requires go >=|is not in GOROOT", made.stdout):  # Debian 12's Go, 1.19, says the latter
         programs.missing(made.stdout.strip()[-200:])
     assert made.returncode == 0, made.stdout
     return made.stdout
