@@ -256,11 +256,11 @@ def test_the_database_refuses_for_a_while(postgres, node, receiver, what):
 
 
 def test_a_slow_database(behind, proxy, receiver):
-    """Every piece takes a twentieth of a second: it is slow, and nothing is refused. A publisher may lose its patience."""
+    """Every piece takes a fiftieth of a second, a commit most of one: it is slow, and nothing is refused. A publisher may lose its patience."""
     one, _ = behind
     got = receiver()
     subscribe(one.api, got)
-    proxy.delay_s = 0.05
+    proxy.delay_s = 0.02  # with more a commit takes as long as a lease on a slow machine
     load = Load([one.at], rate=10)
     time.sleep(12)
     proxy.delay_s = 0
