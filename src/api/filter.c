@@ -10,6 +10,7 @@
 #include "api/reply.h"
 #include "api/request.h"
 #include "api/state.h"
+#include "base/sorted.h"
 #include "core/pubid.h"
 #include "engine/engine.h"
 #include "net/tls_common.h"
@@ -18,52 +19,27 @@
 /* LIMIT: with more endpoints, a filter by what waits needs a tenant, because each endpoint is looked at. */
 #define HELD_LOOK_AT 200000
 
-static int by_number(const void *a, const void *b)
+/* Endpoints of the tenant, or of all, whose deliveries wait. False: no memory. */
+static bool held_endpoints(struct th_api_req *r, bool any, const uint64_t **out, uint32_t *count)
 {
-    const uint64_t *x = a, *y = b;
+    struct th_tenant *const *of = &r->tenant;
+    unsigned tenants = 1;
+    size_t most = 0;
+    uint64_t *v;
 
-    return *x < *y ? -1 : *x > *y;
-}
-
-static bool is_held(const struct th_endpoint *ep)
-{
-    return !ep->spec.active || ep->disabled_at.ms || ep->no_consent;
-}
-
-/* The same of all tenants, in the order of their numbers. */
-static bool held_anywhere(struct th_api_req *r, const uint64_t **out, uint32_t *count)
-{
-    uint64_t last = th_engine_last_endpoint(r->api->engine), *v;
-    uint32_t n = 0;
-
-    for (uint64_t no = 1; no <= last; no++) {
-        const struct th_endpoint *ep = th_engine_endpoint_no(r->api->engine, no);
-        n += ep && is_held(ep);
-    }
+    if (any)
+        of = th_engine_tenants(r->api->engine, &tenants);
+    for (unsigned t = 0; t < tenants; t++)
+        most += of[t]->endpoint_count;
     *count = 0;
-    *out = v = th_arena_get(&r->mem, (n + 1) * sizeof *v);
-    for (uint64_t no = 1; v && no <= last && *count < n; no++) {
-        const struct th_endpoint *ep = th_engine_endpoint_no(r->api->engine, no);
-        if (ep && is_held(ep))
-            v[(*count)++] = no;
-    }
-    return v != NULL;
-}
-
-/* Endpoints of the tenant whose deliveries wait. False: no memory. */
-static bool held_endpoints(struct th_api_req *r, const uint64_t **out, uint32_t *count)
-{
-    const struct th_tenant *t = r->tenant;
-    uint64_t *v = th_arena_get(&r->mem, (t->endpoint_count + 1) * sizeof *v);
-
-    *count = 0;
-    *out = v;
+    *out = v = th_arena_get(&r->mem, (most + 1) * sizeof *v);
     if (!v)
         return false;
-    for (unsigned i = 0; i < t->endpoint_count; i++)
-        if (is_held(t->endpoints[i]))
-            v[(*count)++] = t->endpoints[i]->no;
-    qsort(v, *count, sizeof *v, by_number);
+    for (unsigned t = 0; t < tenants; t++)
+        for (unsigned i = 0; i < of[t]->endpoint_count; i++)
+            if (th_ep_held(of[t]->endpoints[i]))
+                v[(*count)++] = of[t]->endpoints[i]->no;
+    th_sorted_make(v, *count);
     return true;
 }
 
@@ -113,7 +89,7 @@ static enum th_api_filter filter_status(struct th_api_req *r, struct th_page *p)
             "number of endpoints; name the tenant in the header Tenterhook-Tenant");
         return th_api_query_fail(r), TH_API_FILTER_ANSWERED;
     }
-    if (!(p->any ? held_anywhere : held_endpoints)(r, &p->endpoints, &p->endpoint_count)) {
+    if (!held_endpoints(r, p->any, &p->endpoints, &p->endpoint_count)) {
         th_api_fail_nomem(r);
         return TH_API_FILTER_ANSWERED;
     }

@@ -54,7 +54,7 @@ static bool is_full(const struct th_api_req *r)
     return r->rows_bytes + r->api->out.n >= TH_API_PAGE_BYTES;
 }
 
-static uint64_t tenant_of(const struct th_page *p, unsigned i)
+uint64_t th_api_rows_tenant(const struct th_page *p, unsigned i)
 {
     return p->kind == TH_PAGE_EVENTS       ? p->rows.events[i].tenant
            : p->kind == TH_PAGE_DELIVERIES ? p->rows.deliveries[i].event.tenant
@@ -70,7 +70,7 @@ static void write_row(struct th_api_req *r, const struct th_page *p, unsigned i)
         r->rows_form->row(&r->rows_w, r, p, i);
         return;
     }
-    if (!th_api_owner_row(r, tenant_of(p, i), &home))
+    if (!th_api_owner_row(r, th_api_rows_tenant(p, i), &home))
         return;
     r->rows_form->row(&r->rows_w, r, p, i);
     th_api_owner_back(r, &home);

@@ -19,4 +19,6 @@ struct th_api_rows {
 void th_api_rows(struct th_api_req *r, struct th_page *p, const struct th_api_rows *form);
 /** Answers without rows; reached of `p` is shown. */
 void th_api_rows_none(struct th_api_req *r, struct th_page *p, const struct th_api_rows *form);
+/** Whose row of a page it is. */
+uint64_t th_api_rows_tenant(const struct th_page *p, unsigned i);
 #endif

@@ -1,5 +1,5 @@
-/* GET /v1/stats/sparks: how several endpoints did in the last two hours, for a list of them. GET /v1/stats: attempts by minute, hour or day, with what they came to and how long they took; of an endpoint, a tenant, or (with an
- * operator's key) the installation.
+/* GET /v1/stats: attempts by minute, hour or day, with what they came to and how long they took; of an endpoint, a tenant, or (with an
+ * operator's key) the installation. GET /v1/stats/sparks: how several endpoints did in the last two hours, for a list of them.
  *
  * The store has the sums (TH_OP_STATS); here is what may be asked, and how the answer is written. Counts are exact. Times are
  * collected in classes that grow by a tenth, so a percentile is at most 5 % off. Stores keep minutes for two days and hours for 31:
@@ -13,9 +13,9 @@
 #include "api/reply.h"
 #include "api/request.h"
 #include "api/state.h"
+#include "base/sorted.h"
 #include "base/timehist.h"
 #include "engine/engine.h"
-#include <stdlib.h>
 
 enum { MOST_BUCKETS = 1500 };
 #define MINUTE INT64_C(60000)
@@ -261,19 +261,12 @@ static void send_sparks(struct th_op *op)
     th_api_reply(r, 200);
 }
 
-static int by_number(const void *a, const void *b)
-{
-    const uint64_t *x = a, *y = b;
-
-    return *x < *y ? -1 : *x > *y;
-}
-
 /* The endpoints that the query names and the key may see, each once. False: answered. */
 static bool several(struct th_api_req *r, uint64_t *list, uint32_t *count)
 {
     const struct th_tenant *t = r->operator_key && r->unnamed ? NULL : r->tenant;
     struct th_span rest;
-    uint32_t named = 0, kept = 0;
+    uint32_t named = 0;
 
     *count = 0;
     if (!th_api_query_param(r, "endpoints", &rest) || !rest.n) {
@@ -290,11 +283,7 @@ static bool several(struct th_api_req *r, uint64_t *list, uint32_t *count)
         if (ep && !ep->tenant->deleting && (!t || ep->tenant == t))
             list[(*count)++] = ep->no;
     } while (rest.n);
-    qsort(list, *count, sizeof *list, by_number);
-    for (uint32_t i = 0; i < *count; i++)
-        if (!kept || list[kept - 1] != list[i])
-            list[kept++] = list[i];
-    *count = kept;
+    *count = th_sorted_distinct(list, *count);
     return true;
 }
 

@@ -2,8 +2,9 @@
  *
  * Every tenth of a second, while somebody follows live, the store is asked once for the rows that follow the
  * last ones it returned, for all tenants that are followed. That costs the same for one client as for a
- * thousand, and nothing when there is none; the SQLite store answers it from memory (store_recent.c). It is exact whatever threads or nodes have written, because a row
- * that is committed later has a higher number. A row is written once for all clients with the same filters.
+ * thousand, and nothing when there is none; the SQLite store answers it from memory (store_recent.c). It is exact
+ * whatever threads or nodes have written, because a row that is committed later has a higher number. A row is
+ * written once for all clients with the same filters.
  *
  * Invariants: 1. a live stream has been offered every row of its tenant up to source->reached, or is offered the batch that
  * is being handed out. 2. one look at a time. 3. the streams that have been offered the present batch are at the end of
@@ -14,12 +15,13 @@
 #include "api/event_view.h"
 #include "api/owner.h"
 #include "api/request.h"
+#include "api/rows.h"
 #include "api/state.h"
 #include "api/stream.h"
 #include "base/alloc.h"
+#include "base/sorted.h"
 #include "engine/engine.h"
 #include "port/clock.h"
-#include <stdlib.h>
 
 #define STEP_US 1500           /* time for handing out in one turn */
 #define KEEP_TEXT (512u << 10) /* a larger buffer goes back to the heap */
@@ -46,11 +48,6 @@ static bool matches(const struct th_page *f, const struct th_page *page, unsigne
                   outcome_matches(f, &a->row));
 }
 
-static uint64_t tenant_of(const struct th_page *page, unsigned i)
-{
-    return page->kind == TH_PAGE_ATTEMPTS ? page->rows.attempts[i].event.tenant : page->rows.events[i].tenant;
-}
-
 void th_api_source_write(struct th_api_frames *f, struct th_api_stream *s, const struct th_page *page)
 {
     struct th_api_req *r = s->r;
@@ -61,13 +58,11 @@ void th_api_source_write(struct th_api_frames *f, struct th_api_stream *s, const
     for (unsigned i = 0; i < page->count && f->count < TH_STREAM_ROWS; i++) {
         struct th_jw w = th_jw(&f->text);
         struct th_api_owner_home home;
-        bool other;
 
         if (!matches(&s->filter, page, i, &no) || no <= s->at)
             continue;
-        if (r->all_tenants && !th_api_owner_row(r, tenant_of(page, i), &home))
+        if (r->all_tenants && !th_api_owner_row(r, th_api_rows_tenant(page, i), &home))
             continue;
-        other = r->all_tenants;
         th_buf_str(&f->text, "event: ");
         th_buf_str(&f->text, s->source->event);
         th_buf_str(&f->text, "\nid: ");
@@ -77,7 +72,7 @@ void th_api_source_write(struct th_api_frames *f, struct th_api_stream *s, const
             th_api_delivery_attempt(&w, r, &page->rows.attempts[i]);
         else
             th_api_event_row(&w, r, &page->rows.events[i]);
-        if (other)
+        if (r->all_tenants)
             th_api_owner_back(r, &home);
         th_buf_str(&f->text, "\n\n");
         f->row[f->count].no = no;
@@ -153,17 +148,10 @@ static void looked(struct th_op *op)
 
 /* ---- looking ---- */
 
-static int by_number(const void *a, const void *b)
-{
-    const uint64_t *x = a, *y = b;
-
-    return *x < *y ? -1 : *x > *y;
-}
-
 /* The tenants that are followed, each once, or all. False: no memory. */
 static bool find_tenants(struct th_api_source *source)
 {
-    uint32_t n = 0, unique = 0;
+    uint32_t n = 0;
 
     if (source->tenant_cap < source->api->streams->count) {
         uint32_t cap = source->api->streams->count * 2;
@@ -183,11 +171,7 @@ static bool find_tenants(struct th_api_source *source)
     }
     if (source->page.any)
         return true;
-    qsort(source->tenants, n, sizeof *source->tenants, by_number);
-    for (uint32_t i = 0; i < n; i++)
-        if (unique == 0 || source->tenants[unique - 1] != source->tenants[i])
-            source->tenants[unique++] = source->tenants[i];
-    source->page.tenant_count = unique;
+    source->page.tenant_count = th_sorted_distinct(source->tenants, n);
     source->page.tenants = source->tenants;
     return true;
 }

@@ -477,6 +477,8 @@ struct th_endpoint *th_engine_endpoint(struct th_engine *e, const struct th_tena
 /** Does the same for the endpoints of all tenants. */
 struct th_endpoint *th_engine_endpoint_anywhere(struct th_engine *e, struct th_span id);
 struct th_endpoint *th_engine_endpoint_no(struct th_engine *e, uint64_t no);
+/** Whether its deliveries wait: it is paused, disabled, or has not agreed. */
+bool th_ep_held(const struct th_endpoint *ep);
 const struct th_dialect *th_engine_dialect(struct th_engine *e, struct th_span name);
 /** The event type of this name that holds for a tenant: its own, else the installation's; t NULL: the installation's. NULL: there is
  * none. Valid until the next turn. */

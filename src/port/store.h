@@ -577,24 +577,6 @@ struct th_page {
     void *mem; /* owns rows and their spans: vt->page_free */
 };
 
-/** Whether a sorted array has the number. */
-static inline bool th_sorted_has(const uint64_t *v, uint32_t count, uint64_t no)
-{
-    uint32_t low = 0, high = count;
-
-    while (low < high) {
-        uint32_t mid = low + (high - low) / 2;
-
-        if (v[mid] == no)
-            return true;
-        if (v[mid] < no)
-            low = mid + 1;
-        else
-            high = mid;
-    }
-    return false;
-}
-
 /** Whether a queued delivery waits for the moment that its publisher has chosen for the first attempt. */
 static inline bool th_is_scheduled(uint8_t marks, uint16_t attempts, int64_t due, int64_t now)
 {

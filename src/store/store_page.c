@@ -17,6 +17,7 @@
 #include "store/store_page.h"
 #include "base/alloc.h"
 #include "base/check.h"
+#include "base/sorted.h"
 #include "store/store_exchange.h"
 #include "store/store_recent.h"
 #include "store/store_rows.h"

@@ -20,6 +20,7 @@
 #include "store/store_roll.h"
 #include "base/alloc.h"
 #include "base/check.h"
+#include "base/sorted.h"
 #include "base/timehist.h"
 #include "store/store_rows.h"
 #include "store/store_scan.h"
@@ -185,30 +186,13 @@ struct fold {
     int64_t first, newest; /* minutes */
 };
 
-static int by_number(const void *a, const void *b)
-{
-    const uint64_t *x = a, *y = b;
-
-    return *x < *y ? -1 : *x > *y;
-}
-
-static uint32_t distinct(uint64_t *v, uint32_t n)
-{
-    uint32_t kept = 0;
-
-    qsort(v, n, sizeof *v, by_number);
-    for (uint32_t i = 0; i < n; i++)
-        if (!kept || v[kept - 1] != v[i])
-            v[kept++] = v[i];
-    return kept;
-}
-
 static uint32_t place_of(const uint64_t *v, uint32_t n, uint64_t no)
 {
-    const uint64_t *at = bsearch(&no, v, n, sizeof *v, by_number);
+    uint32_t at;
+    bool found = th_sorted_find(v, n, no, &at);
 
-    TH_CHECK(at);
-    return (uint32_t)(at - v);
+    TH_CHECK(found);
+    return at;
 }
 
 static int find_keys(struct fold *f)
@@ -218,7 +202,7 @@ static int find_keys(struct fold *f)
 
     for (uint32_t i = 0; i < b->sample_count; i++)
         f->endpoints[i] = b->samples[i].endpoint;
-    f->endpoint_count = distinct(f->endpoints, b->sample_count);
+    f->endpoint_count = th_sorted_distinct(f->endpoints, b->sample_count);
     for (uint32_t i = 0; rc == ST_OK && i < f->endpoint_count; i++) {
         struct st_stmt *st = f->r->st[ST_R_ENDPOINT_TENANT];
 
@@ -226,7 +210,7 @@ static int find_keys(struct fold *f)
         rc = st_number(st, &f->of[i]);
         f->tenants[i] = f->of[i];
     }
-    f->tenant_count = distinct(f->tenants, f->endpoint_count);
+    f->tenant_count = th_sorted_distinct(f->tenants, f->endpoint_count);
     return rc;
 }
 
@@ -252,7 +236,7 @@ static void make_keys(struct fold *f)
         f->keys[f->key_count++] = SAMPLE(minute, ST_ROLL_TENANT, tenant, s->outcome, s->class);
         f->keys[f->key_count++] = SAMPLE(minute, ST_ROLL_ENDPOINT, endpoint, s->outcome, s->class);
     }
-    qsort(f->keys, f->key_count, sizeof *f->keys, by_number);
+    th_sorted_make(f->keys, f->key_count);
 }
 
 /** Adds a row to what will be written. */

@@ -7,6 +7,7 @@
  * or a long burst; `complete_from` then says from when on all is counted. */
 #include "base/alloc.h"
 #include "base/map.h"
+#include "base/sorted.h"
 #include "store/store_roll.h"
 #include "store/store_scan.h"
 #include <stdlib.h>
@@ -96,21 +97,8 @@ static bool is_in_row(const struct reading *x, const struct st_roll_attempt *a, 
 /** The place of an attempt's endpoint among those asked for. False: it is none of them. */
 static bool place_of(const struct reading *x, uint64_t endpoint, uint32_t *of)
 {
-    uint32_t low = 0, high = x->endpoint_count;
-
     *of = 0;
-    if (!x->endpoints)
-        return true;
-    while (low < high) {
-        uint32_t mid = low + (high - low) / 2;
-
-        if (x->endpoints[mid] < endpoint)
-            low = mid + 1;
-        else
-            high = mid;
-    }
-    *of = low;
-    return low < x->endpoint_count && x->endpoints[low] == endpoint;
+    return !x->endpoints || th_sorted_find(x->endpoints, x->endpoint_count, endpoint, of);
 }
 
 static int is_wanted(struct reading *x, const struct st_roll_attempt *a, bool *wanted)

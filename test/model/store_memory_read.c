@@ -1,5 +1,6 @@
 /* The reads of the memory store: every row is looked at, newest first. A page's spans point into one block of
  * copies made for it, so that they stay valid whatever is written later. See store_memory.c. */
+#include "base/sorted.h"
 #include "model/store_memory_int.h"
 
 /* ---- load and walk ---- */

@@ -135,7 +135,6 @@ enum th_error th_settings_sched(struct th_engine *e, struct th_ep *ep, bool rese
 /** To be called after the limits of a tenant have changed. */
 void th_settings_hosts(struct th_engine *e, struct th_tenant *t);
 void th_settings_free(struct th_engine *e);
-bool th_ep_held(const struct th_endpoint *ep);
 enum th_error th_tenant_new(struct th_engine *e, uint64_t no, struct th_span id, struct th_span name,
                             struct th_span dialect, struct th_span attributes, struct th_tenant **out);
 enum th_error th_tenant_replace(struct th_engine *e, struct th_tenant *t, struct th_tenant *fresh);
