@@ -135,6 +135,15 @@ enum th_mac th_lib_mac(enum tenterhook_algorithm algorithm);
 /** The value of a header. TENTERHOOK_OK, _MISSING_HEADER, or _MALFORMED when the array has it twice. */
 enum tenterhook_result th_lib_header(const struct tenterhook_request *request, struct th_span name,
                                      struct th_span *value);
+/** Notes in the report which header is at fault, and why; gives `result` back. The texts are not copied. */
+enum tenterhook_result th_lib_say(struct tenterhook_report *r, enum tenterhook_result result,
+                                  struct th_span header, const char *detail);
+/** As th_lib_header, and says why there is none. */
+enum tenterhook_result th_lib_need(struct tenterhook_report *r, const struct tenterhook_request *request,
+                                   struct th_span name, struct th_span *value);
+/** Judges r->signed_at by the verifier's window, and fills r->age_s. early: what to say of a time in the future. */
+enum tenterhook_result th_lib_age(struct tenterhook_report *r, const struct th_lib_verifier *v, int64_t now,
+                                  struct th_span header, const char *early);
 /** Resource type of an event type by the catalogue; empty when it says nothing. */
 struct th_span th_lib_resource(struct th_span catalogue, struct th_span type);
 

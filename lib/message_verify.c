@@ -40,9 +40,7 @@ struct judge {
 static enum tenterhook_result say(struct judge *j, enum tenterhook_result result, const char *header,
                                   const char *detail)
 {
-    j->report->header = tenterhook_str(header);
-    j->report->detail = detail;
-    return result;
+    return th_lib_say(j->report, result, tenterhook_str(header), detail);
 }
 
 /* ---- structured fields ---- */
@@ -315,14 +313,11 @@ static enum tenterhook_result component(struct judge *j, struct base *b, struct 
             return say(j, TENTERHOOK_MALFORMED, "Signature-Input",
                        "covers a component that is unknown, or the URL is not absolute");
     } else {
-        result = th_lib_header(r, name, value);
-        if (result) {
-            j->report->header = name;
-            j->report->detail = result == TENTERHOOK_MALFORMED
-                                    ? "the header is there twice"
-                                    : "the signature covers the header, which is not there";
+        result = th_lib_need(j->report, r, name, value);
+        if (result == TENTERHOOK_MISSING_HEADER)
+            j->report->detail = "the signature covers the header, which is not there";
+        if (result)
             return result;
-        }
         *value = trimmed(*value);
     }
     return has_line_end(*value)
@@ -391,16 +386,10 @@ static enum tenterhook_result check_time(struct judge *j, const struct input *in
 
     r->signed_at = in->created;
     r->has_time = true;
-    if (__builtin_sub_overflow(j->now, in->created, &r->age_s))
-        return say(j, TENTERHOOK_INVALID, "Signature-Input", "now is out of range");
-    if (in->has_expires && j->now > in->expires)
+    if (in->has_expires && j->now > in->expires && !__builtin_sub_overflow(j->now, in->created, &r->age_s))
         return say(j, TENTERHOOK_TOO_OLD, "Signature-Input", "the signature has expired");
-    if (j->v->back_s && r->age_s > j->v->back_s)
-        return say(j, TENTERHOOK_TOO_OLD, "Signature-Input",
-                   "signed too long ago: replayed, delayed, or a wrong clock");
-    if (j->v->ahead_s && r->age_s < -j->v->ahead_s)
-        return say(j, TENTERHOOK_TOO_NEW, "Signature-Input", "signed in the future: a wrong clock");
-    return TENTERHOOK_OK;
+    return th_lib_age(r, j->v, j->now, tenterhook_str("Signature-Input"),
+                      "signed in the future: a wrong clock");
 }
 
 /* Ed25519 takes its message in one piece. */
@@ -478,11 +467,11 @@ static enum tenterhook_result check_digest(struct judge *j)
     uint8_t given[32], own[32];
     bool readable;
     size_t n;
-    enum tenterhook_result result = th_lib_header(j->request, tenterhook_str("Content-Digest"), &field);
+    enum tenterhook_result result =
+        th_lib_need(j->report, j->request, tenterhook_str("Content-Digest"), &field);
 
     if (result)
-        return say(j, result, "Content-Digest",
-                   result == TENTERHOOK_MALFORMED ? "the header is there twice" : "the header is not there");
+        return result;
     if (!member_bytes(field, tenterhook_str("sha-256"), &readable, &base64) ||
         !th_unbase64(base64, given, sizeof given, &n) || n != sizeof given)
         return say(j, TENTERHOOK_MALFORMED, "Content-Digest", "has no SHA-256 as RFC 9530 writes it");
@@ -548,15 +537,11 @@ enum tenterhook_result th_lib_message(const struct th_lib_verifier *v, const str
 {
     struct judge j = {.v = v, .f = f, .request = request, .report = report, .now = now, .secret = UINT_MAX};
     struct th_span inputs;
-    enum tenterhook_result result = th_lib_header(request, tenterhook_str("Signature-Input"), &inputs);
+    enum tenterhook_result result = th_lib_need(report, request, tenterhook_str("Signature-Input"), &inputs);
 
-    if (result)
-        return say(&j, result, "Signature-Input",
-                   result == TENTERHOOK_MALFORMED ? "the header is there twice" : "the header is not there");
-    result = th_lib_header(request, f->header, &j.signatures);
-    if (result)
-        return say(&j, result, "Signature",
-                   result == TENTERHOOK_MALFORMED ? "the header is there twice" : "the header is not there");
-    result = check_inputs(&j, inputs);
+    if (!result)
+        result = th_lib_need(report, request, tenterhook_str("Signature"), &j.signatures);
+    if (!result)
+        result = check_inputs(&j, inputs);
     return result || !has(&f->content, "content-digest") ? result : check_digest(&j);
 }

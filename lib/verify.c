@@ -30,9 +30,7 @@ struct check {
 static enum tenterhook_result say(struct check *c, enum tenterhook_result result, struct th_span header,
                                   const char *detail)
 {
-    c->report->header = header;
-    c->report->detail = detail;
-    return result;
+    return th_lib_say(c->report, result, header, detail);
 }
 
 /* Of several secrets that match the first counts: while it is 0, the ones behind it are not needed. */
@@ -79,12 +77,7 @@ enum tenterhook_result th_lib_header(const struct tenterhook_request *r, struct 
 
 static enum tenterhook_result get(struct check *c, struct th_span name, struct th_span *value)
 {
-    enum tenterhook_result result = th_lib_header(c->request, name, value);
-
-    return result == TENTERHOOK_OK ? result
-                                   : say(c, result, name,
-                                         result == TENTERHOOK_MALFORMED ? "the header is there twice"
-                                                                        : "the header is not there");
+    return th_lib_need(c->report, c->request, name, value);
 }
 
 /* ---- the secret in a header ---- */
@@ -256,13 +249,7 @@ static enum tenterhook_result check_time(struct check *c)
     if (c->form->stamp == TENTERHOOK_UNIX_MILLIS)
         r->signed_at /= 1000;
     r->has_time = true;
-    if (__builtin_sub_overflow(c->now, r->signed_at, &r->age_s))
-        return say(c, TENTERHOOK_INVALID, header, "now is out of range");
-    if (c->v->back_s && r->age_s > c->v->back_s)
-        return say(c, TENTERHOOK_TOO_OLD, header, "signed too long ago: replayed, delayed, or a wrong clock");
-    if (c->v->ahead_s && r->age_s < -c->v->ahead_s)
-        return say(c, TENTERHOOK_TOO_NEW, header, "signed in the future: a wrong clock, or not in seconds");
-    return TENTERHOOK_OK;
+    return th_lib_age(r, c->v, c->now, header, "signed in the future: a wrong clock, or not in seconds");
 }
 
 static bool begins_as_time(struct th_span body, struct th_span separator)
