@@ -487,7 +487,7 @@ static void check_reach(struct doctor *d, const struct th_url *url, const struct
         else
             say(d, FAIL, "1 accessible",
                 p.connect_ms < 0 && w->probe.proxy ? "look at the proxy: deliveries go through it"
-                : p.asked && strstr(p.error, "refuses")
+                : p.refused
                     ? "the server wants a client certificate that it knows: set it with --tls-certificate"
                 : p.connect_ms < 0
                     ? "check that the receiver runs, and that its firewall lets this machine in (see 4)"

@@ -11,6 +11,7 @@
 #include "base/alloc.h"
 #include "base/check.h"
 #include "net/http_client_private.h"
+#include "net/sockaddr.h"
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -158,26 +159,6 @@ void hc_conn_close(struct hc_conn *conn, bool clean)
 
 /* --- connect --- */
 
-static socklen_t to_sockaddr(const struct th_addr *a, uint16_t port, struct sockaddr_storage *out)
-{
-    memset(out, 0, sizeof *out);
-    if (a->family == 4) {
-        struct sockaddr_in *v4 = (struct sockaddr_in *)out;
-
-        v4->sin_family = AF_INET;
-        v4->sin_port = htons(port);
-        memcpy(&v4->sin_addr, a->ip, 4);
-        return sizeof *v4;
-    }
-    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)out;
-
-    v6->sin6_family = AF_INET6;
-    v6->sin6_port = htons(port);
-    v6->sin6_scope_id = a->scope;
-    memcpy(&v6->sin6_addr, a->ip, 16);
-    return sizeof *v6;
-}
-
 /* The request's own source goes before that of all. */
 static bool bind_source(const struct hc *c, const struct th_http_req *req, int fd, int family)
 {
@@ -185,7 +166,7 @@ static bool bind_source(const struct hc *c, const struct th_http_req *req, int f
     int on = 1;
 
     if (req->source)
-        (void)to_sockaddr(req->source, 0, &from);
+        (void)th_sockaddr_of(req->source, 0, &from);
     if (from.ss_family == 0)
         return true;
     if (from.ss_family != family) {
@@ -204,7 +185,7 @@ bool hc_conn_open(struct hc_tx *tx, const struct th_addr *addr)
     struct hc_conn *conn = conn_new(c);
     struct sockaddr_storage to;
     uint16_t port = addr->port ? addr->port : tx->req->origin.port;
-    socklen_t to_n = to_sockaddr(addr, port, &to);
+    socklen_t to_n = th_sockaddr_of(addr, port, &to);
     int on = 1, os_error, e;
 
     if (!conn) {

@@ -10,9 +10,9 @@
  * Refuses: bytes behind the proxy's answer, which only an endpoint that speaks first could have sent; answers of more than
  * TH_HC_TUNNEL bytes. */
 #include "base/alloc.h"
-#include "base/enc.h"
 #include "core/guard.h"
 #include "net/http_client_private.h"
+#include "net/proxy_ask.h"
 #include <errno.h>
 #include <netdb.h>
 #include <stdio.h>
@@ -63,9 +63,7 @@ bool hc_proxy_open(struct hc *c, const char *url, const char *credentials, char 
     if (credentials) {
         if (!strchr(credentials, ':'))
             return fault(why, why_size, url, "its credentials must be USER:PASSWORD");
-        th_buf_str(&c->proxy_line, "Proxy-Authorization: Basic ");
-        th_base64(&c->proxy_line, credentials, strlen(credentials));
-        th_buf_str(&c->proxy_line, "\r\n");
+        th_proxy_ask_credentials(&c->proxy_line, credentials);
     }
     return !c->proxy_line.failed || fault(why, why_size, url, "its credentials are too long");
 }
@@ -92,25 +90,14 @@ void hc_tunnel_lost(struct hc_conn *conn, int os_error)
 void hc_tunnel_begin(struct hc_conn *conn)
 {
     struct hc *c = conn->client;
-    struct th_buf to, ask;
+    struct th_buf ask;
     ssize_t n;
 
-    th_buf_init(&to, 128);
     th_buf_init(&ask, 8192);
-    if (conn->node.peer.family == 6)
-        th_buf_char(&to, '[');
-    th_addr_format(&to, &conn->node.peer);
-    th_buf_printf(&to, "%s:%u", conn->node.peer.family == 6 ? "]" : "", conn->node.peer.port);
-    th_buf_str(&ask, "CONNECT ");
-    th_buf_span(&ask, th_buf_view(&to));
-    th_buf_str(&ask, " HTTP/1.1\r\nHost: ");
-    th_buf_span(&ask, th_buf_view(&to));
-    th_buf_str(&ask, "\r\n");
-    th_buf_span(&ask, th_buf_view(&c->proxy_line));
-    th_buf_str(&ask, "\r\n");
+    th_proxy_ask_connect(&ask, &conn->node.peer, th_buf_view(&c->proxy_line));
     hc_conn_enter(conn, CONN_TUNNEL);
     conn->tunnel = th_malloc(TH_HC_TUNNEL);
-    n = !conn->tunnel || ask.failed || to.failed
+    n = !conn->tunnel || ask.failed
             ? -1
             : send(conn->fd, ask.p, ask.n, MSG_NOSIGNAL); /* the first bytes: they fit */
     if (n == (ssize_t)ask.n)
@@ -118,7 +105,6 @@ void hc_tunnel_begin(struct hc_conn *conn)
     else
         failed(conn, true, "does not take the request");
     th_buf_wipe(&ask);
-    th_buf_fini(&to);
 }
 
 /* The status of a whole answer; 0: it is none of HTTP/1. */

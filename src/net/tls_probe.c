@@ -4,8 +4,8 @@
  * carries deliveries must never be able to. Sends no byte of application data. Failure: every step that fails
  * leaves its reason in out->error. */
 #include "net/tls_probe.h"
-#include "base/enc.h"
-#include "core/guard.h"
+#include "net/proxy_ask.h"
+#include "net/sockaddr.h"
 #include "net/tls_common.h"
 #include "net/tls_own.h"
 #include <errno.h>
@@ -25,24 +25,6 @@ static int64_t now_ms(void)
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-static socklen_t to_sockaddr(const struct th_addr *a, struct sockaddr_storage *out)
-{
-    memset(out, 0, sizeof *out);
-    if (a->family == 4) {
-        struct sockaddr_in *v4 = (struct sockaddr_in *)(void *)out;
-        v4->sin_family = AF_INET;
-        v4->sin_port = htons(a->port);
-        memcpy(&v4->sin_addr, a->ip, 4);
-        return sizeof *v4;
-    }
-    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)(void *)out;
-    v6->sin6_family = AF_INET6;
-    v6->sin6_port = htons(a->port);
-    v6->sin6_scope_id = a->scope;
-    memcpy(&v6->sin6_addr, a->ip, 16);
-    return sizeof *v6;
-}
-
 /* A connected blocking socket with time-outs; -1 with a reason. */
 static int connect_to(const struct th_addr *a, const struct th_addr *source, unsigned timeout_ms,
                       struct th_tls_probe *out)
@@ -50,13 +32,13 @@ static int connect_to(const struct th_addr *a, const struct th_addr *source, uns
     struct sockaddr_storage from;
     struct timeval limit = {.tv_sec = timeout_ms / 1000, .tv_usec = (suseconds_t)(timeout_ms % 1000 * 1000)};
     struct sockaddr_storage to;
-    socklen_t n = to_sockaddr(a, &to);
+    socklen_t n = th_sockaddr_of(a, a->port, &to);
     int fd = socket(to.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
     /* SO_SNDTIMEO bounds connect(2) as well, see socket(7) */
     if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) != 0 ||
         setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) != 0 ||
-        (source && bind(fd, (const struct sockaddr *)&from, to_sockaddr(source, &from)) != 0) ||
+        (source && bind(fd, (const struct sockaddr *)&from, th_sockaddr_of(source, 0, &from)) != 0) ||
         connect(fd, (const struct sockaddr *)&to, n) != 0) {
         snprintf(out->error, sizeof out->error, "%s",
                  errno == EINPROGRESS || errno == EAGAIN ? "no answer in time" : strerror(errno));
@@ -71,24 +53,18 @@ static int connect_to(const struct th_addr *a, const struct th_addr *source, uns
 static bool ask_proxy(int fd, const struct th_addr *to, const char *credentials, struct th_tls_probe *out)
 {
     char answer[8192];
-    struct th_buf line;
+    struct th_buf fields, ask;
     size_t n = 0;
     bool sent;
 
-    th_buf_init(&line, 8192);
-    th_buf_str(&line, to->family == 6 ? "CONNECT [" : "CONNECT ");
-    th_addr_format(&line, to);
-    th_buf_printf(&line, "%s:%u HTTP/1.1\r\nHost: ", to->family == 6 ? "]" : "", to->port);
-    th_addr_format(&line, to);
-    th_buf_str(&line, "\r\n");
-    if (credentials) {
-        th_buf_str(&line, "Proxy-Authorization: Basic ");
-        th_base64(&line, credentials, strlen(credentials));
-        th_buf_str(&line, "\r\n");
-    }
-    th_buf_str(&line, "\r\n");
-    sent = !line.failed && send(fd, line.p, line.n, MSG_NOSIGNAL) == (ssize_t)line.n;
-    th_buf_wipe(&line);
+    th_buf_init(&fields, 4096);
+    th_buf_init(&ask, 8192);
+    if (credentials)
+        th_proxy_ask_credentials(&fields, credentials);
+    th_proxy_ask_connect(&ask, to, th_buf_view(&fields));
+    sent = !fields.failed && !ask.failed && send(fd, ask.p, ask.n, MSG_NOSIGNAL) == (ssize_t)ask.n;
+    th_buf_wipe(&fields);
+    th_buf_wipe(&ask);
     while (sent && n < sizeof answer - 1 && !memmem(answer, n, "\r\n\r\n", 4)) {
         ssize_t got = recv(fd, answer + n, 1, 0); /* not a byte of what comes behind it */
 
@@ -182,6 +158,7 @@ static void await_refusal(SSL *ssl, struct th_tls_probe *out)
     if (!reason)
         return;
     out->verified = false;
+    out->refused = true;
     snprintf(out->error, sizeof out->error, "the server refuses the client certificate: %s", reason);
 }
 

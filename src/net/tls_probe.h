@@ -16,6 +16,7 @@ struct th_tls_probe {
     } cert[TH_PROBE_CERTS];
     bool verified; /* chain and host name are right */
     bool asked;    /* the server wants a client certificate */
+    bool refused;  /* and has refused ours, or that there is none */
 };
 /** How the endpoint is reached; zero: as any. */
 struct th_tls_probe_way {
