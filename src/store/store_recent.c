@@ -91,39 +91,32 @@ static void empty(struct ring *g, uint64_t from)
     g->from = from;
 }
 
+/* Whether a row has room whose texts end at `end`. */
+static bool fits(const struct ring *g, uint64_t end)
+{
+    return g->staged - g->first < ROWS &&
+           (g->first == g->staged || end - g->place[g->first % ROWS].at <= TEXT_BYTES);
+}
+
 /* Makes room for a row and its texts. False: there is none, even if all shown rows go. */
 static bool make_room(struct st_recent *r, struct ring *g, size_t n)
 {
     uint64_t begin = g->at;
-    bool enough = true;
 
     if (begin % TEXT_BYTES + n > TEXT_BYTES)
         begin += TEXT_BYTES - begin % TEXT_BYTES; /* texts of a row lie together */
     if (n > TEXT_BYTES / 4)
         return false;
-    if (g->staged - g->first < ROWS &&
-        (g->first == g->staged || begin + n - g->place[g->first % ROWS].at <= TEXT_BYTES)) {
-        g->at = begin;
+    g->at = begin;
+    if (fits(g, begin + n))
         return true;
-    }
     pthread_mutex_lock(&r->lock);
     /* some more than is needed, so that not every row takes the lock */
-    for (unsigned spare = ROWS / 16; enough; spare -= spare > 0) {
-        const struct place *oldest = &g->place[g->first % ROWS];
-
-        if (g->first == g->next) {
-            enough = g->staged - g->first < ROWS &&
-                     (g->first == g->staged || begin + n - oldest->at <= TEXT_BYTES);
-            break;
-        }
-        if (!spare && g->staged - g->first < ROWS && begin + n - oldest->at <= TEXT_BYTES)
-            break;
-        g->from = oldest->no;
-        g->first++;
-    }
+    for (unsigned spare = ROWS / 16; g->first != g->next && (spare || !fits(g, begin + n));
+         spare -= spare > 0)
+        g->from = g->place[g->first++ % ROWS].no;
     pthread_mutex_unlock(&r->lock);
-    g->at = begin;
-    return enough;
+    return fits(g, begin + n);
 }
 
 /* The place of a new row, or NULL. */
@@ -331,29 +324,26 @@ static bool serves(const struct th_page *op)
            !op->with_data && !op->with_answers && !op->with_total;
 }
 
-struct copying {
-    char *to; /* where the next row's texts go */
-};
-
 static struct th_span moved(struct th_span s, const char *from, const char *to)
 {
     return s.n ? th_span(to + (s.p - from), s.n) : th_span("", 0);
 }
 
-static char *take_texts(struct copying *c, const struct ring *g, uint64_t i, const char **from)
+/* Copies a row's texts to *end, which moves on. Gives where they stand now; *from: where they stood. */
+static char *take_texts(char **end, const struct ring *g, uint64_t i, const char **from)
 {
     const struct place *place = &g->place[i % ROWS];
-    char *to = c->to;
+    char *to = *end;
 
     *from = g->text + place->at % TEXT_BYTES;
     memcpy(to, *from, place->n);
-    c->to += place->n;
+    *end += place->n;
     return to;
 }
 
-static void copy_event(struct copying *c, const struct rings *on, uint64_t i, struct th_event_row *out)
+static void copy_event(char **end, const struct rings *on, uint64_t i, struct th_event_row *out)
 {
-    const char *from, *to = take_texts(c, &on->events, i, &from);
+    const char *from, *to = take_texts(end, &on->events, i, &from);
 
     *out = on->event[i % ROWS];
     out->type = moved(out->type, from, to);
@@ -367,10 +357,10 @@ static void copy_event(struct copying *c, const struct rings *on, uint64_t i, st
     out->more.content_type = moved(out->more.content_type, from, to);
 }
 
-static void copy_attempt(struct copying *c, const struct rings *on, uint64_t i, struct th_attempt_view *out)
+static void copy_attempt(char **end, const struct rings *on, uint64_t i, struct th_attempt_view *out)
 {
     const struct attempt *a = &on->attempt[i % ROWS];
-    const char *from, *to = take_texts(c, &on->attempts, i, &from);
+    const char *from, *to = take_texts(end, &on->attempts, i, &from);
     uint64_t event;
 
     *out = (struct th_attempt_view){.no = on->attempts.place[i % ROWS].no,
@@ -382,7 +372,7 @@ static void copy_attempt(struct copying *c, const struct rings *on, uint64_t i, 
     out->row.sigs = moved(a->row.sigs, from, to);
     out->row.detail = moved(a->row.detail, from, to);
     if (find(&on->events, a->event, &event))
-        copy_event(c, on, event, &out->event);
+        copy_event(end, on, event, &out->event);
 }
 
 static size_t bytes_of(const struct rings *on, const struct th_page *op, uint64_t i)
@@ -415,20 +405,20 @@ static bool copy_rows(struct st_pager *p, const struct rings *on)
     bool events = op->kind == TH_PAGE_EVENTS;
     const struct ring *g = events ? &on->events : &on->attempts;
     uint64_t begin = above(g, op->after), end = begin;
-    struct copying c;
+    char *to;
     size_t n = 0;
 
     while (end != g->next && end - begin < op->limit && !(op->max_bytes && n >= op->max_bytes))
         n += bytes_of(on, op, end++);
     if (!add_block(p, n))
         return false;
-    c.to = p->mem->blocks->bytes;
+    to = p->mem->blocks->bytes;
     for (uint64_t i = begin; i != end; i++)
         if (events)
-            copy_event(&c, on, i, &op->rows.events[op->count++]);
+            copy_event(&to, on, i, &op->rows.events[op->count++]);
         else
-            copy_attempt(&c, on, i, &op->rows.attempts[op->count++]);
-    TH_CHECK(c.to == p->mem->blocks->bytes + n);
+            copy_attempt(&to, on, i, &op->rows.attempts[op->count++]);
+    TH_CHECK(to == p->mem->blocks->bytes + n);
     if (end != begin)
         op->reached = g->place[(end - 1) % ROWS].no;
     op->next = end != g->next ? op->reached : 0;
