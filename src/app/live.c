@@ -167,16 +167,6 @@ static enum th_error check_portal(const struct th_settings *c, char *why, size_t
     return TH_OK;
 }
 
-/* A name as endpoints give it: letters, digits, _ and -. */
-static bool is_source_name(const char *text, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        if (!th_is_digit(text[i]) && !(th_lower(text[i]) >= 'a' && th_lower(text[i]) <= 'z') &&
-            text[i] != '_' && text[i] != '-')
-            return false;
-    return n > 0 && n <= 64;
-}
-
 /* NAME=ADDR each. Whether an address is on this machine is seen when it is used: it may come and go. */
 static enum th_error setup_sources(struct th_live *l, char *why, size_t why_size)
 {
@@ -190,7 +180,7 @@ static enum th_error setup_sources(struct th_live *l, char *why, size_t why_size
         size_t n = equals ? (size_t)(equals - text) : 0;
 
         l->from[i].name = th_span(text, n);
-        if (!is_source_name(text, n) || !th_addr_parse(th_str(equals + 1), &l->from[i].addr)) {
+        if (n > 64 || !th_id_ok(th_span(text, n)) || !th_addr_parse(th_str(equals + 1), &l->from[i].addr)) {
             snprintf(why, why_size, "%s: \"%s\" is not NAME=ADDR; write for example eu=192.0.2.7", v->origin,
                      text);
             return TH_INVALID;

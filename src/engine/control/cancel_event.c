@@ -1,6 +1,8 @@
 /* Cancels deliveries of an event because somebody asked for it: the store moves them, a thousand a step, and every engine drops
- * those that it owns before the next step and before the answer. So does every other node of a store that several share, before the answer. A request that is under way meanwhile may still arrive; its outcome finds the
- * delivery ended and is only logged. After a crash in between, some are cancelled and the rest are as they were: asking again goes on.
+ * those that it owns before the next step and before the answer. So does every other node of a store that several
+ * share, before the answer. A request that is under way meanwhile may still arrive; its outcome finds the
+ * delivery ended and is only logged. After a crash in between, some are cancelled and the rest are as they were: asking
+ * again goes on.
  *
  * Refuses: an event of which deliveries are still being made. An accept makes them upwards, and those that it has left are made in
  * steps (store_fan.c), whichever engine or node has accepted it; so the last one, which is taken first and alone, tells. */

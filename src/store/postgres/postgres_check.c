@@ -227,7 +227,7 @@ void th_store_postgres_check(const char *url, const char *password,
     char text[500];
 
     if (pg_address_read(&address, url, password, false, text, sizeof text) != TH_OK) {
-        say(ctx, TH_POSTGRES_FAIL, text, "mend what it says");
+        say(ctx, TH_POSTGRES_FAIL, text, "mend the address of the store, or install what is missing");
         return;
     }
     k.c = pg_address_connect(&address);

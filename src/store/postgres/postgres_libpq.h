@@ -1,5 +1,5 @@
 /* libpq, which is loaded when the first address of a database is read: a server whose store is SQLite does not have
- * its memory and that of the 17 libraries behind it. Whoever includes this calls libpq as its documentation says. */
+ * its memory and that of the libraries behind it. Whoever includes this calls libpq as its documentation says. */
 #ifndef TH_STORE_POSTGRES_LIBPQ_H
 #define TH_STORE_POSTGRES_LIBPQ_H
 #include "base/error.h"
