@@ -179,7 +179,8 @@ static void write_address(struct th_jw *w, const struct th_addr *a)
 }
 
 /* The lines that the transport adds: Host in front, Content-Length behind. */
-static void write_sent_headers(struct th_jw *w, struct th_span url, struct th_span head, struct th_span body)
+static void write_sent_headers(struct th_jw *w, struct th_span url, struct th_span head, struct th_span body,
+                               bool whole)
 {
     struct th_url parsed;
     struct th_buf all;
@@ -191,7 +192,8 @@ static void write_sent_headers(struct th_jw *w, struct th_span url, struct th_sp
         th_buf_str(&all, "\r\n");
     }
     th_buf_span(&all, head);
-    th_buf_printf(&all, "Content-Length: %zu\r\n", body.n);
+    if (whole)
+        th_buf_printf(&all, "Content-Length: %zu\r\n", body.n);
     if (all.failed)
         w->out->failed = all.failed;
     write_headers(w, th_buf_view(&all));
@@ -215,7 +217,7 @@ static void write_request(struct th_jw *w, struct th_api_req *r, const struct th
         th_jw_object(w);
         th_api_member_str(w, "method", method);
         th_api_member_str(w, "url", th_buf_view(&url));
-        write_sent_headers(w, th_buf_view(&url), th_buf_view(&head), th_buf_view(&body));
+        write_sent_headers(w, th_buf_view(&url), th_buf_view(&head), th_buf_view(&body), !view->row.batch);
         write_body(w, th_buf_view(&body));
         th_jw_end_object(w);
     }
@@ -254,6 +256,22 @@ static int64_t next_attempt(const struct th_delivery_row *row, const char *statu
     return row->state == TH_DS_QUEUED && strcmp(status, "held") != 0 ? row->due : 0;
 }
 
+/* Sequence numbers of all deliveries that the request was for. */
+static void write_batch(struct th_jw *w, const struct th_attempt_row *row)
+{
+    uint64_t deliveries[TH_ORDER_BATCH_MAX];
+    struct th_span id;
+    unsigned count = th_engine_batch(row, deliveries, &id);
+
+    if (!count)
+        return;
+    th_jw_key(w, TH_LIT("batch"));
+    th_jw_array(w);
+    for (unsigned i = 0; i < count; i++)
+        th_jw_u64(w, deliveries[i]);
+    th_jw_end_array(w);
+}
+
 /* Writes an attempt without request and answer. */
 static void write_attempt(struct th_jw *w, const struct th_attempt_row *row, bool test)
 {
@@ -279,6 +297,7 @@ static void write_attempt(struct th_jw *w, const struct th_attempt_row *row, boo
     write_address(w, &row->peer);
     th_jw_key(w, TH_LIT("connection_reused"));
     th_jw_bool(w, row->reused);
+    write_batch(w, row);
 }
 
 static void attempt_whole(struct th_jw *w, struct th_api_req *r, const struct th_attempt_view *view)

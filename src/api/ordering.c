@@ -1,4 +1,4 @@
-/* Ordering as an object of JSON: {"key": JSONPath or null, "max_wait": "1h" or null}.
+/* Ordering as an object of JSON: {"key": JSONPath or null, "max_wait": "1h" or null, "batch": 1 to 100}.
  *
  * A time to wait is a number and a unit, since people write hours and days here; it is shown in the largest unit that gives a whole
  * number. Whether the key is a good JSONPath is judged by the engine, as filters are. */
@@ -6,11 +6,12 @@
 #include "api/fault.h"
 #include "api/request.h"
 
-enum { O_KEY, O_MAX_WAIT, O_COUNT };
+enum { O_KEY, O_MAX_WAIT, O_BATCH, O_COUNT };
 
 static const struct th_api_field fields[O_COUNT] = {
     {"key", TH_T_STRING, false, true, TH_ORDER_KEY_BYTES, 0, 0},
     {"max_wait", TH_T_STRING, false, true, 16, 0, 0},
+    {"batch", TH_T_INTEGER, false, true, 0, 1, TH_ORDER_BATCH_MAX},
 };
 
 static const struct {
@@ -53,6 +54,8 @@ bool th_api_ordering_read(struct th_api_req *r, struct th_span pointer, struct t
         th_api_fault(r, th_api_fault_pointer(r, pointer, TH_LIT("max_wait")),
                      "must be 1s to 30d: a number with the unit s, m, h or d; or null to wait until the "
                      "delivery has ended");
+    if (v[O_BATCH].present && !v[O_BATCH].bad)
+        out->batch = v[O_BATCH].null ? 0 : (uint32_t)v[O_BATCH].i;
     return true;
 }
 
@@ -75,5 +78,9 @@ void th_api_ordering_write(struct th_jw *w, const struct th_ordering *o)
         th_buf_printf(w->out, "%u%c\"", o->max_wait_s / units[u].seconds, units[u].unit);
     else
         th_jw_null(w);
+    if (o->batch > 1) {
+        th_jw_key(w, TH_LIT("batch"));
+        th_jw_u64(w, o->batch);
+    }
     th_jw_end_object(w);
 }

@@ -66,7 +66,8 @@
     ",\"outcome\":" REF("Outcome") ",\"status\":{\"type\":[\"integer\",\"null\"]},\"detail\":" STR_NULL      \
                                    ",\"duration_ms\":" MS ",\"dns_ms\":" MS ",\"connect_ms\":" MS            \
                                    ",\"tls_ms\":" MS ",\"first_byte_ms\":" MS ",\"address\":" STR_NULL       \
-                                   ",\"connection_reused\":" BOOL TEST_MARK
+                                   ",\"connection_reused\":" BOOL                                            \
+                                   ",\"batch\":{\"type\":\"array\",\"items\":" INT "}" TEST_MARK
 
 #define DISABLED OR_NULL(REF("Disabled"))
 #define CONSENT REF("Consent")
@@ -214,7 +215,8 @@ const struct th_api_schema th_api_schemas[] = {
     {"RetryPatch", RETRY(TYPE("object"), TYPE_NULL)},
     {"Ordering", "{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{\"key\":{\"type\":["
                  "\"string\",\"null\"],\"minLength\":1,\"maxLength\":512},\"max_wait\":{\"type\":[\"string\","
-                 "\"null\"],\"pattern\":\"^[1-9][0-9]{0,8}[smhd]$\"}}}"},
+                 "\"null\"],\"pattern\":\"^[1-9][0-9]{0,8}[smhd]$\"},\"batch\":{\"type\":[\"integer\","
+                 "\"null\"],\"minimum\":1,\"maximum\":100}}}"},
     {"Authentication", AUTHENTICATION},
     {"EndpointTls",
      "{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{\"ca\":" SHORT_NULL(

@@ -27,6 +27,12 @@ static const struct {
     {"Node", "address", "the address on which it was told to listen; empty: the store is not shared"},
     {NULL, "address", "address and port to which the request went; null: there was no connection"},
     {NULL, "after", "the value of the parameter `after` that gives what follows"},
+    {"Ordering", "batch",
+     "so many deliveries of one key go in one request at most, as a list, 2 to 100; 1, null or absent: each "
+     "goes alone"},
+    {NULL, "batch",
+     "sequence numbers of the deliveries that the same request was for, in order; absent: it was for this "
+     "one alone"},
     {"BackfillLeftOut", "channels", "number of events that have none of the endpoint's channels"},
     {"BackfillLeftOut", "erased", "number of events whose content has been erased"},
     {"BackfillLeftOut", "event_type",

@@ -47,6 +47,7 @@
     {"--channel", "NAME", "send it only events with one of these channels; may be repeated; empty: all"}, \
     {"--order", "JSONPATH", "deliver events with one value of this one after the other: '$.data.order_id'; all: all events; empty: no order"}, \
     {"--order-wait", "TIME", "how long one that has failed holds up the next of its key, such as 1h; empty: until it has ended"}, \
+    {"--order-batch", "NUMBER", "send up to so many events of one key in one request, as a list, 2 to 100; 1: each alone"}, \
     {"--auth", "FILE", "how its requests show who sends them: JSON such as {\"type\": \"basic\", \"username\": \"u\", \"password\": \"p\"}; - is standard input; empty: nothing"}, \
     {"--tls-certificate", "FILE", "certificate that it shows to a server that asks for one, PEM with its chain; empty: none"}, \
     {"--tls-key", "FILE", "private key of that certificate, PEM without a passphrase; - is standard input; empty: none"}, \

@@ -224,12 +224,14 @@ static void write_names(struct th_cli *cli, struct th_jw *w, struct th_json dial
     th_jw_end_array(w);
 }
 
-/* --order JSONPATH, "all", or "" for none; --order-wait TIME, or "". */
+/* --order JSONPATH, "all", or "" for none; --order-wait TIME, or ""; --order-batch NUMBER. */
 static void write_order(struct th_cli *cli, struct th_jw *w, struct th_json dialect)
 {
     const char *order = th_cli_option(cli, "--order"), *wait_for = th_cli_option(cli, "--order-wait");
+    const char *batch = th_cli_option(cli, "--order-batch");
+    struct th_json number;
 
-    if (!order && !wait_for)
+    if (!order && !wait_for && !batch)
         return;
     key_of(cli, w, dialect, "ordering");
     if (order && !*order) {
@@ -250,6 +252,13 @@ static void write_order(struct th_cli *cli, struct th_jw *w, struct th_json dial
             th_jw_string(w, th_str(wait_for));
         else
             th_jw_null(w);
+    }
+    if (batch) {
+        th_jw_key(w, TH_LIT("batch"));
+        if (th_json_parse(th_str(batch), 1, &number, NULL) == TH_OK && number.type == TH_JSON_NUMBER)
+            th_jw_raw(w, number.raw);
+        else
+            th_jw_string(w, th_str(batch)); /* the server says what is wrong with it */
     }
     th_jw_end_object(w);
 }

@@ -69,6 +69,7 @@ static void fill_values(struct th_dialect *d)
     v->body_max = s->body.max_bytes;
     v->ecmascript = s->body.json == 2;
     v->form = s->body.format == 2;
+    v->batch_plain = s->ordering.elements == 2;
     v->https = (enum th_https)(s->endpoint.https - 1);
     v->star_allowed = s->endpoint.star;
     v->prefix_allowed = s->endpoint.prefix;

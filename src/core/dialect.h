@@ -30,6 +30,7 @@ struct th_dialect_values {
     uint32_t body_max; /* bytes of `data` */
     bool ecmascript;   /* how JSON is written */
     bool form;         /* bodies are sent as forms */
+    bool batch_plain;  /* elements of a list of deliveries are their bodies, without id and sequence */
     enum th_https https;
     bool star_allowed;    /* "*" subscribes to everything */
     bool prefix_allowed;  /* "invoice.*" */
@@ -154,6 +155,7 @@ struct th_render {
     struct th_span custom; /* finished lines of the endpoint's own headers, each with CRLF */
     /* of an ordered request: its number, and that of the one that was skipped before it; 0: none */
     uint64_t sequence, skipped;
+    uint32_t batch; /* number of deliveries in the request's list; 0: it is no list */
     /* when showing a past attempt: its stored signature values; else n == 0 and they are made */
     struct th_span sigs;
 };

@@ -573,6 +573,9 @@ static bool own_order(struct head *h)
     h->name_key = "skipped_header";
     if (!own(h, h->d->spec.ordering.skipped, true))
         return false;
+    h->name_key = "batch_header";
+    if (!own(h, h->d->spec.ordering.batch, true))
+        return false;
     th_where_leave(h->w, old);
     return true;
 }

@@ -132,7 +132,8 @@ struct dl_spec {
         unsigned meanwhile;
     } disable;
     struct {
-        struct dl_text sequence, skipped;
+        struct dl_text sequence, skipped, batch;
+        unsigned elements;
     } ordering;
     struct {
         struct dl_text event;

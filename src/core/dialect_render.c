@@ -406,6 +406,10 @@ static void add_order(struct attempt *a, struct th_buf *out)
 {
     uint64_t skipped = a->r->skipped;
 
+    if (a->r->batch)
+        add_number(out, a->d->spec.ordering.batch.s, a->r->batch);
+    if (!a->r->sequence)
+        return;
     add_number(out, a->d->spec.ordering.sequence.s, a->r->sequence);
     if (a->r->sigs.n && !th_span_u64(next_stored(&a->stored), INT64_MAX, &skipped))
         skipped = 0;
@@ -462,7 +466,7 @@ enum th_error th_dialect_head(const struct th_dialect *d, const struct th_render
     if (r->form || d->values.form)
         say_form(out, before);
     th_buf_span(out, r->custom);
-    if (r->sequence)
+    if (r->sequence || r->batch)
         add_order(&a, out);
     return out->failed ? out->failed : sigs ? sigs->failed : TH_OK;
 }

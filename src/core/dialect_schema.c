@@ -282,6 +282,12 @@ static const struct dl_table timeout_table = {ROWS(timeout_rows), NULL};
 static const struct dl_row ordering_rows[] = {
     {.key = "sequence_header", .kind = TEXT, .at = AT(ordering.sequence), .def_text = "webhook-sequence"},
     {.key = "skipped_header", .kind = TEXT, .at = AT(ordering.skipped), .def_text = "webhook-skipped"},
+    {.key = "batch_header", .kind = TEXT, .at = AT(ordering.batch), .def_text = "webhook-batch"},
+    {.key = "batch_elements",
+     .kind = ENUM,
+     .at = AT(ordering.elements),
+     .names = NAMES("wrapped", "plain"),
+     .def = 1},
 };
 static const struct dl_table ordering_table = {ROWS(ordering_rows), NULL};
 static const struct dl_row disable_rows[] = {

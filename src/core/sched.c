@@ -523,18 +523,24 @@ void th_sched_cancel(struct th_sched *s, uint64_t delivery)
     ep_place(s, ep);
 }
 
+/* Its result is not known yet. */
+static bool is_in_flight(const struct item *it)
+{
+    return it->place == P_FLIGHT || (it->place == P_SETTLE && (it->child & W_MATE));
+}
+
 bool th_sched_cancelled(const struct th_sched *s, uint64_t delivery)
 {
     uint32_t id = item_find(s, delivery);
 
-    return id && item_at(s, id)->place == P_FLIGHT && (item_at(s, id)->child & W_CANCELLED);
+    return id && is_in_flight(item_at(s, id)) && (item_at(s, id)->child & W_CANCELLED);
 }
 
 bool th_sched_ask(struct th_sched *s, uint64_t delivery)
 {
     uint32_t id = item_find(s, delivery);
 
-    if (!id || item_at(s, id)->place != P_FLIGHT)
+    if (!id || !is_in_flight(item_at(s, id)))
         return false;
     item_at(s, id)->child |= W_ASKED;
     return true;
@@ -550,7 +556,7 @@ bool th_sched_asked(const struct th_sched *s, uint64_t delivery)
 {
     uint32_t id = item_find(s, delivery);
 
-    return id && item_at(s, id)->place == P_FLIGHT && (item_at(s, id)->child & W_ASKED);
+    return id && is_in_flight(item_at(s, id)) && (item_at(s, id)->child & W_ASKED);
 }
 
 bool th_sched_pick(struct th_sched *s, struct th_mono now, struct th_queue_row *out)
@@ -565,15 +571,7 @@ bool th_sched_pick(struct th_sched *s, struct th_mono now, struct th_queue_row *
         return false;
     id = ep_next_item(s, ep);
     it = item_at(s, id);
-    *out = (struct th_queue_row){.no = it->no,
-                                 .event = it->event,
-                                 .endpoint = ep->options.no,
-                                 .order = item_line(it) ? line_at(s, item_line(it))->order : 0,
-                                 .due = item_due_ms(it),
-                                 .round = item_round(it),
-                                 .lane = it->lane & 3,
-                                 .tries = it->tries,
-                                 .attempts = it->attempts};
+    *out = item_row(s, ep, it);
     slot_take(s, ep, id);
     ep->under_way++;
     if (it->lane == TH_LANE_TEST) {
@@ -623,6 +621,8 @@ void th_sched_result(struct th_sched *s, uint64_t delivery, enum th_learn learn,
     struct ep *ep;
 
     sched_advance(s, now);
+    if (it && it->place == P_SETTLE)
+        it->child &= ~(uint32_t)W_MATE;
     if (!it || it->place != P_FLIGHT)
         return;
     ep = s->ep[it->ep];

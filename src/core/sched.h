@@ -93,6 +93,10 @@ bool th_sched_asked(const struct th_sched *s, uint64_t delivery);
 
 /** The next delivery to send now; false: none (see th_sched_next). Counts it as in flight. *nth_tries from the row. */
 bool th_sched_pick(struct th_sched *s, struct th_mono now, struct th_queue_row *out);
+/** Gives the one that follows `after` in the line of `delivery`, which is picked, if it is due, and has been tried as often: it goes with the
+ * same request. It needs no slot, and is under way until it is settled, before `delivery` is; a result of its own teaches nothing. False:
+ * there is none. */
+bool th_sched_join(struct th_sched *s, uint64_t delivery, uint64_t after, struct th_queue_row *out);
 /** Asks for room at the addresses of a picked delivery. `keys` has a number for each address, not 0 and the tenant's own; at most
  * 32. Returns which of them have room, a bit each, and counts the request there; keys where it does not count become 0. If no bit is
  * set, the endpoint waits, and settled(AGAIN) gives the delivery back as if it had not been picked. Tests need no room. */

@@ -130,8 +130,18 @@ static const char *check_line(const struct th_sched *s, const struct ep *ep, con
         CHECK(it->place == P_LINE && it->ep == ep->index && item_line(it) == l->index,
               "a foreign item is in a line");
         CHECK(!turn || !place_waits(turn->place) || turn->no < it->no, "a line has the wrong turn");
-        CHECK(l->turn || (l->left_from && it->no > l->left_from), "a line waits for nobody");
+        CHECK(l->turn || (l->left_from && it->no > l->left_from) ||
+                  (l->unread_from && it->no >= l->unread_from),
+              "a line waits for nobody");
         ++*n;
+        items++;
+    }
+    for (uint32_t id = l->mates; id; id = item_at(s, id)->next) {
+        const struct item *it = item_at(s, id);
+        CHECK(it->place == P_SETTLE && it->ep == ep->index && item_line(it) == l->index,
+              "a foreign item goes along");
+        CHECK(!it->next || item_at(s, it->next)->prev == id, "a list of mates is broken");
+        CHECK(turn && !place_waits(turn->place), "mates go with nobody");
         items++;
     }
     CHECK(items == l->items, "a line is miscounted");

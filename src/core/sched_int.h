@@ -48,7 +48,7 @@ enum place {
     P_LINE,   /* waiting for another of its line: heap by number */
     P_RETRY,  /* waiting: heap by due, then number */
     P_FLIGHT, /* picked, no result yet */
-    P_SETTLE, /* result known, not yet durable */
+    P_SETTLE, /* result known, not yet durable; or under way with the request of another */
     P_GHOST,  /* no item: a number that a walk under way must not bring back */
 };
 
@@ -75,7 +75,8 @@ enum under_way {
     W_NEWCOMER = 4, /* in flight for less than a second to an endpoint that was untried: on s->newcomers */
     W_RESERVED = 8, /* and in one of the slots kept for such */
     W_BUSY = 16,    /* in flight beside another of a proven endpoint */
-    W_BACK = 32     /* no address had room: it waits again as if it had not been picked */
+    W_BACK = 32,    /* no address had room: it waits again as if it had not been picked */
+    W_MATE = 64     /* goes with the request of another of its line (th_sched_join), and has no slot */
 };
 
 static inline int64_t item_due_ms(const struct item *it)
@@ -109,11 +110,16 @@ struct line { /* sched_order.c; in memory that does not move */
     uint32_t turn, armed, behind;
     int64_t armed_due_us; /* when `armed` is due for itself */
     uint64_t left_from;   /* smallest number that is only in the store; 0: none is */
-    uint64_t passed;      /* the last that was given up, until the next has been delivered; 0: none */
-    uint32_t hole_pass;   /* the pass in which left_from was noted */
+    uint64_t top;         /* highest number that has come into memory since it had no item */
+    /** What a pass has not read yet: it has come to a number below others that are in memory, and may stop on its way to these; 0: nothing */
+    uint64_t unread_from;
+    uint64_t passed;    /* the last that was given up, until the next has been delivered; 0: none */
+    uint32_t hole_pass; /* the pass in which left_from was noted */
     uint32_t next_free;
-    bool gave_up;        /* the turn has failed for good, and is about to leave */
-    struct th_list idle; /* on s->lines.idle: without an item */
+    bool gave_up;         /* the turn, or a mate, has failed for good, and is about to leave */
+    uint32_t mates;       /* under way with the request of the turn: a list */
+    uint64_t mate_passed; /* the highest of them that has failed for good; 0: none */
+    struct th_list idle;  /* on s->lines.idle: without an item */
 };
 
 #define GHOST_LEFT 1 /* lane of a ghost that has not ended */
@@ -325,12 +331,18 @@ void ep_count(struct th_sched *s, struct ep *ep, int change);
 void order_init(struct th_sched *s);
 void order_fini(struct th_sched *s);
 struct line *line_at(const struct th_sched *s, uint32_t index);
+/* The row of an item, as the engine gets it. */
+struct th_queue_row item_row(const struct th_sched *s, const struct ep *ep, const struct item *it);
 /* Whether the turn waits for a moment to come, and when it gives way; INT64_MAX: not before it has ended. */
 bool line_stopped(const struct th_sched *s, const struct line *l, int64_t *until_us);
+/* What waits has to wait for numbers that are not in memory. */
+bool line_is_blocked(const struct th_sched *s, const struct line *l);
 /* An item of a line begins to wait, which may change whose turn it is. */
 void order_put(struct th_sched *s, struct ep *ep, uint32_t id, bool first);
 /* It stops to wait behind another. */
 void order_take(struct th_sched *s, uint32_t id);
+/* Passes turns whose time has come, where the next of the line cannot go then. */
+void order_give_way(struct th_sched *s, struct ep *ep);
 /* It has been picked: when it was not its turn, it passes the one whose turn it was. */
 void order_picked(struct th_sched *s, struct ep *ep, uint32_t id);
 /* It has ended. */

@@ -2,7 +2,8 @@
  *
  *   turn      the one whose turn it is: it waits like any other item, or is under way
  *   behind    a heap by number of those that wait for it, in no list of the endpoint
- *   armed     the first of these, with the moment at which it goes although the turn has not ended
+ *   mates     those that are under way with the request of the turn (th_sched_join)
+ *   armed     the first of these that wait, with the moment at which it goes although the turn has not ended
  *   left_from what the store has of the line from this number on, and memory has not: nothing above it may go
  *
  * A line has memory only while it has an item, or something of it was left in the store; or for a while, to say with the next request
@@ -14,7 +15,7 @@
  * noted as parked (sched_marks.c) and read by a round, which comes when the turn has ended or is given up. A walk reads in
  * the order of numbers and takes of each line as much as may follow, so memory always has the beginning of a line.
  *
- * Invariants: (1) at most one item of a line is under way, and it is the turn; (2) the turn has the lowest number of the line's items when it
+ * Invariants: (1) at most one item of a line is under way, and it is the turn, but for its mates, which are settled before it; (2) the turn has the lowest number of the line's items when it
  * is chosen, and none above left_from is chosen; (3) an item that was passed belongs to no line; (4) a line has no more items
  * than it counts. Without memory for a line its row is left in the store, and the endpoint reads no further. */
 #include "base/alloc.h"
@@ -127,6 +128,8 @@ static void line_free(struct th_sched *s, struct line *l)
 /* It has no item: it goes, or stays for a while for what it has to say. */
 static void unused(struct th_sched *s, struct line *l)
 {
+    if (!l->items)
+        l->unread_from = 0;
     if (l->items || l->left_from)
         return;
     if (!l->passed) {
@@ -204,10 +207,24 @@ static void disarm(struct th_sched *s, struct ep *ep, struct line *l)
     ep_count(s, ep, 1);
 }
 
+/* Of the numbers below it everything is in memory. */
+static uint64_t known_until(const struct line *l)
+{
+    uint64_t left = l->left_from ? l->left_from : UINT64_MAX,
+             unread = l->unread_from ? l->unread_from : UINT64_MAX;
+
+    return left < unread ? left : unread;
+}
+
+bool line_is_blocked(const struct th_sched *s, const struct line *l)
+{
+    return l->behind && item_at(s, l->behind)->no >= known_until(l);
+}
+
 /* The first of those behind, if it may be the next; 0: none. */
 static uint32_t next_of(const struct th_sched *s, const struct line *l)
 {
-    return l->behind && (!l->left_from || item_at(s, l->behind)->no < l->left_from) ? l->behind : 0;
+    return l->behind && item_at(s, l->behind)->no < known_until(l) ? l->behind : 0;
 }
 
 static void arm(struct th_sched *s, struct ep *ep, struct line *l, uint32_t id, int64_t at)
@@ -217,7 +234,8 @@ static void arm(struct th_sched *s, struct ep *ep, struct line *l, uint32_t id, 
     item_take(s, ep, id);
     l->armed = id;
     l->armed_due_us = it->due_us;
-    if (it->due_us < at)
+    if (it->due_us < at ||
+        it->due_us > limit_us(ep, it)) /* it is due later itself, and to be passed as well: order_give_way */
         it->due_us = at;
     item_stand(s, ep, id, true);
 }
@@ -296,6 +314,23 @@ static void update(struct th_sched *s, struct ep *ep, struct line *l, uint32_t f
     }
     if (l->left_from) /* who is next is in the store */
         spill_park(s, ep, l->left_from, s->now_us);
+    if (line_is_blocked(s, l) && ep->spill_from) /* and is read, although there is enough of others */
+        ep->satisfied = false;
+}
+
+static void mate_leave(struct th_sched *s, struct line *l, uint32_t id)
+{
+    struct item *it = item_at(s, id);
+
+    if (l->turn == id || it->place != P_SETTLE)
+        return;
+    if (it->prev)
+        item_at(s, it->prev)->next = it->next;
+    else
+        l->mates = it->next;
+    if (it->next)
+        item_at(s, it->next)->prev = it->prev;
+    it->next = it->prev = 0;
 }
 
 void order_put(struct th_sched *s, struct ep *ep, uint32_t id, bool first)
@@ -303,6 +338,7 @@ void order_put(struct th_sched *s, struct ep *ep, uint32_t id, bool first)
     struct item *it = item_at(s, id);
     struct line *l = line_of(s, it);
 
+    mate_leave(s, l, id);
     if (l->turn == id)
         l->turn = 0;
     if (l->armed == id)
@@ -317,6 +353,19 @@ void order_put(struct th_sched *s, struct ep *ep, uint32_t id, bool first)
 void order_take(struct th_sched *s, uint32_t id)
 {
     heap_remove(s, &line_of(s, item_at(s, id))->behind, id);
+}
+
+void order_give_way(struct th_sched *s, struct ep *ep)
+{
+    uint32_t id;
+
+    while ((id = ep->retry) && item_line(item_at(s, id)) && item_at(s, id)->due_us <= s->now_us) {
+        struct line *l = line_of(s, item_at(s, id));
+
+        if (l->armed != id || l->armed_due_us <= s->now_us)
+            return;
+        update(s, ep, l, 0);
+    }
 }
 
 void order_picked(struct th_sched *s, struct ep *ep, uint32_t id)
@@ -339,6 +388,7 @@ void order_left(struct th_sched *s, uint32_t id)
     struct line *l = line_of(s, it);
     struct ep *ep = s->ep[l->ep];
 
+    mate_leave(s, l, id);
     item_line_set(it, 0);
     l->items--;
     if (l->turn == id)
@@ -432,7 +482,9 @@ void order_admitted(struct th_sched *s, const struct ep *ep, struct line *l, uin
     uint64_t no = item_at(s, id)->no;
 
     item_line_set(item_at(s, id), l->index);
-    l->items++;
+    l->top = l->items++ && l->top > no ? l->top : no;
+    if (walked)
+        l->unread_from = l->top > no ? no + 1 : 0;
     if (!l->left_from || no < l->left_from)
         return;
     /* a walk goes on to the others that were left out; else they are still there */
@@ -454,10 +506,14 @@ void order_pass_ended(struct th_sched *s, struct ep *ep)
     for (size_t i = 0; ep->lines && th_map_next(ep->lines, &i, &key, &value);) {
         struct line *l = value;
 
-        if (!l->left_from)
+        bool unread = l->unread_from != 0;
+
+        l->unread_from = 0;
+        if (!l->left_from && !unread)
             continue;
-        close_hole(ep, l);
         if (l->left_from)
+            close_hole(ep, l);
+        if (l->left_from && !unread)
             continue;
         l->next_free = closed;
         closed = l->index;
@@ -506,6 +562,12 @@ void order_drop(struct th_sched *s, struct ep *ep)
 
         detach(s, ep, l->turn);
         detach(s, ep, l->armed);
+        while (l->mates) {
+            uint32_t id = l->mates;
+
+            mate_leave(s, l, id);
+            detach(s, ep, id);
+        }
         drop_behind(s, ep, l);
         used(s, l);
         *l = (struct line){.index = l->index, .next_free = s->lines.free};
@@ -532,16 +594,71 @@ void th_sched_gave_up(struct th_sched *s, uint64_t delivery)
     uint32_t id = item_find(s, delivery);
     struct line *l = id ? line_of(s, item_at(s, id)) : NULL;
 
-    if (l && l->turn == id)
+    if (l && (l->turn == id || item_at(s, id)->place == P_SETTLE))
         l->gave_up = true;
 }
 
 void order_ended(struct th_sched *s, uint32_t id)
 {
     struct line *l = line_of(s, item_at(s, id));
+    uint64_t no = l->gave_up ? item_at(s, id)->no : 0;
 
-    l->passed = l->gave_up ? item_at(s, id)->no : 0;
     l->gave_up = false;
+    if (l->turn != id) { /* what it says is said when the turn has ended, which is settled behind it */
+        l->mate_passed = no > l->mate_passed ? no : l->mate_passed;
+        return;
+    }
+    l->passed = no && l->mate_passed > no ? l->mate_passed : no;
+    l->mate_passed = 0;
+}
+
+struct th_queue_row item_row(const struct th_sched *s, const struct ep *ep, const struct item *it)
+{
+    return (struct th_queue_row){.no = it->no,
+                                 .event = it->event,
+                                 .endpoint = ep->options.no,
+                                 .order = item_line(it) ? line_at(s, item_line(it))->order : 0,
+                                 .due = item_due_ms(it),
+                                 .round = item_round(it),
+                                 .lane = it->lane & 3,
+                                 .tries = it->tries,
+                                 .attempts = it->attempts};
+}
+
+/* While an endpoint is held or rests, only what was asked for by hand goes. */
+static bool is_let(const struct th_sched *s, const struct ep *ep, const struct item *it)
+{
+    return (!ep->options.held && ep->rest_us <= s->now_us) || (it->lane == TH_LANE_MANUAL && !it->tries);
+}
+
+bool th_sched_join(struct th_sched *s, uint64_t delivery, uint64_t after, struct th_queue_row *out)
+{
+    uint32_t id = item_find(s, delivery), next;
+    const struct item *turn = id ? item_at(s, id) : NULL;
+    struct line *l = turn ? line_of(s, turn) : NULL;
+    struct item *it;
+    struct ep *ep;
+
+    if (!l || l->turn != id || turn->place != P_FLIGHT)
+        return false;
+    next = next_of(s, l);
+    it = next ? item_at(s, next) : NULL;
+    ep = s->ep[l->ep];
+    if (!it || it->no <= after || it->due_us > s->now_us || it->tries != turn->tries || !is_let(s, ep, it))
+        return false;
+    *out = item_row(s, ep, it);
+    item_take(s, ep, next);
+    it->ep = ep->index;
+    it->place = P_SETTLE;
+    it->child = W_MATE;
+    it->prev = 0;
+    it->next = l->mates;
+    if (l->mates)
+        item_at(s, l->mates)->prev = next;
+    l->mates = next;
+    ep->under_way++;
+    ep_place(s, ep);
+    return true;
 }
 
 bool th_sched_passed_next(struct th_sched *s, uint64_t *delivery)

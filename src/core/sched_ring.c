@@ -151,8 +151,10 @@ void ep_wait_until(struct th_sched *s, struct ep *ep, int64_t at)
 
 void ep_place(struct th_sched *s, struct ep *ep)
 {
-    int64_t at = send_moment(s, ep);
+    int64_t at;
 
+    order_give_way(s, ep);
+    at = send_moment(s, ep);
     if (at > s->now_us) {
         put(s, ep, at);
         host_withdraw(s, ep);
@@ -177,8 +179,11 @@ void ep_unplace(struct th_sched *s, struct ep *ep)
 
 uint32_t ep_next_item(struct th_sched *s, struct ep *ep)
 {
-    bool due = ep->retry && item_at(s, ep->retry)->due_us <= s->now_us;
     uint32_t id;
+    bool due;
+
+    order_give_way(s, ep);
+    due = ep->retry && item_at(s, ep->retry)->due_us <= s->now_us;
 
     if (may_test(ep)) {
         id = ep->test.head;

@@ -108,8 +108,7 @@ void spill_line(struct th_sched *s, struct ep *ep, struct line *l)
     int64_t until_us;
     uint32_t id, next;
 
-    if (!l->behind ||
-        (!line_stopped(s, l, &until_us) && !(l->left_from && item_at(s, l->behind)->no > l->left_from)))
+    if (!l->behind || (!line_stopped(s, l, &until_us) && !line_is_blocked(s, l)))
         return;
     order_hole(ep, l, item_at(s, l->behind)->no);
     for (id = heap_dissolve(s, &l->behind); id; id = next) {

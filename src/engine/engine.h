@@ -199,6 +199,8 @@ struct th_header {
 #define TH_MAX_CHANNELS 10     /* of an event, and of an endpoint */
 #define TH_ORDER_KEY_BYTES 512 /* the longest text of an ordering key */
 #define TH_ORDER_WAIT_MAX_S 2592000
+#define TH_ORDER_BATCH_MAX 100            /* deliveries of one request */
+#define TH_ORDER_BATCH_BYTES (256u << 10) /* of its body, unless the first alone has more */
 
 /** In which order an endpoint gets what is accepted. Deliveries of one key are a line: one after the other, by number. */
 struct th_ordering {
@@ -206,6 +208,8 @@ struct th_ordering {
     struct th_span key; /* KEY: a JSONPath that finds one node at most, in the event */
     /* for how long a delivery that has failed holds up those behind it, seconds; 0: until it has ended */
     uint32_t max_wait_s;
+    /** So many deliveries of a line go in one request at most, as a list; 0, 1: each goes alone. */
+    uint32_t batch;
 };
 
 /** The settings of an endpoint that a user makes. In a request: spans of the caller, valid during the call. */
@@ -945,12 +949,16 @@ void th_engine_page_free(struct th_engine *e, struct th_page *page);
 /** "scheduled", "pending", "retrying", "held", "delivered", "failed", "cancelled"; reason: "exhausted", "final_status", "expired" or
  * NULL. */
 const char *th_engine_status(struct th_engine *e, const struct th_delivery_row *row, const char **reason);
-/** Renders again what an attempt sent: head lines (auth and custom values as ***) and body. Without
+/** Renders again what an attempt sent: head lines (auth and custom values as ***) and body; of a request for several deliveries the element of
+ * this one. Without
  * whole_url, a secret URL is masked wherever it stands. */
 TH_MUST_USE enum th_error th_engine_show_request(struct th_engine *e, const struct th_tenant *t,
                                                  const struct th_attempt_view *view, bool whole_url,
                                                  struct th_buf *head, struct th_buf *body, struct th_buf *url,
                                                  struct th_span *method);
+/** Which deliveries an attempt's request was for, first to last, and the request's id; 0: for this one alone, or it is not known any more. */
+unsigned th_engine_batch(const struct th_attempt_row *row, uint64_t deliveries[TH_ORDER_BATCH_MAX],
+                         struct th_span *id);
 /** The method's name; of DIALECT the dialect's. Static, or of the dialect. */
 struct th_span th_method_name(const struct th_dialect *d, enum th_method method);
 /** Reads "POST", "PUT" or "PATCH"; false: it is none of them. */

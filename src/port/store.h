@@ -229,6 +229,9 @@ struct th_settle {
     uint8_t tries;
     /* settings that change exactly when this is applied; its result is set then. NULL: none */
     struct th_settings_op *with;
+    /** The next delivery that the same request was for: stored in the same commit, each by its own rule. Its `op` and `with` are not looked
+     * at. NULL: none. */
+    struct th_settle *more;
     /* result; TH_CONFLICT: `with` was refused, and nothing happened */
     bool applied; /* false: the attempt is logged, the state and `with` not touched */
 };

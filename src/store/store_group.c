@@ -84,8 +84,15 @@ static void op_weight(const struct th_op *op, uint32_t *rows, size_t *bytes)
     uint32_t queued = 0;
 
     *rows += (int)op->kind == ST_OP_RUN_BUILD ? ST_BUILD_ROWS : op->kind == TH_OP_FANOUT ? TH_FANOUT_STEP : 1;
-    if (op->kind == TH_OP_SETTLE)
-        *bytes += ((const struct th_settle *)op)->row.body.n;
+    if (op->kind == TH_OP_SETTLE) {
+        const struct th_settle *s = (const struct th_settle *)op;
+
+        *bytes += s->row.body.n;
+        while ((s = s->more)) {
+            *rows += 1;
+            *bytes += s->row.body.n;
+        }
+    }
     if (op->kind != TH_OP_ACCEPT)
         return;
     for (uint32_t i = 0; i < a->count; i++) {

@@ -146,7 +146,13 @@ static void tell(struct st_writer *w, const struct th_settle *s, const struct st
                                                 .last_attempt = no});
 }
 
-int st_settle(struct st_writer *w, struct th_settle *s)
+static bool is_too_large(const struct th_attempt_row *r)
+{
+    return r->sigs.n > ST_BYTES_MAX || r->detail.n > ST_BYTES_MAX || r->head.n > ST_BYTES_MAX ||
+           r->body.n > ST_BYTES_MAX;
+}
+
+static int settle_one(struct st_writer *w, struct th_settle *s)
 {
     const struct th_attempt_row *r = &s->row;
     struct st_stored d;
@@ -155,12 +161,7 @@ int st_settle(struct st_writer *w, struct th_settle *s)
     int rc;
 
     s->applied = false;
-    s->op.error = r->sigs.n > ST_BYTES_MAX || r->detail.n > ST_BYTES_MAX || r->head.n > ST_BYTES_MAX ||
-                          r->body.n > ST_BYTES_MAX
-                      ? TH_TOO_LARGE
-                      : TH_OK;
-    if (s->op.error != TH_OK)
-        return ST_OK;
+    s->op.error = TH_OK;
     rc = st_queue_find(w, s->delivery, &d);
     if (rc != ST_OK)
         return rc;
@@ -194,4 +195,22 @@ int st_settle(struct st_writer *w, struct th_settle *s)
     st_u64(st, 5, no);
     st_u64(st, 6, st_rows_lane(d.lane, d.marks, d.order));
     return st_run(st);
+}
+
+int st_settle(struct st_writer *w, struct th_settle *s)
+{
+    struct th_settle *m;
+    int rc;
+
+    for (m = s; m; m = m->more) {
+        m->applied = false;
+        if (is_too_large(&m->row)) {
+            s->op.error = TH_TOO_LARGE;
+            return ST_OK;
+        }
+    }
+    rc = settle_one(w, s);
+    for (m = s->more; m && rc == ST_OK && s->op.error == TH_OK; m = m->more)
+        rc = settle_one(w, m);
+    return rc;
 }

@@ -116,7 +116,8 @@ void st_writer_expect(struct st_writer *w, const struct th_op *op)
         st_accept_expect(w, (const struct th_accept *)op);
         break;
     case TH_OP_SETTLE:
-        st_queue_expect(w, ((const struct th_settle *)op)->delivery);
+        for (const struct th_settle *s = (const struct th_settle *)op; s; s = s->more)
+            st_queue_expect(w, s->delivery);
         break;
     case TH_OP_MOVE:
         for (uint32_t i = 0; i < m->count && m->count <= 1000; i++)

@@ -451,7 +451,7 @@ static void sample(struct mem_store *s, uint64_t endpoint, const struct th_attem
                                                         row->us[4], th_stats_outcome(row->class, row->ok)};
 }
 
-static void settle(struct mem_store *s, struct th_settle *op)
+static void settle_one(struct mem_store *s, struct th_settle *op)
 {
     struct mem_delivery *d = mem_find(&s->deliveries, op->delivery);
     struct mem_attempt *last, *a;
@@ -505,6 +505,15 @@ static void settle(struct mem_store *s, struct th_settle *op)
     d->state = op->next;
     d->due = op->next == TH_DS_QUEUED ? op->due.ms : 0;
     d->ended = op->next == TH_DS_QUEUED ? 0 : op->row.at.ms + (op->row.us[4] > 0 ? op->row.us[4] : 0) / 1000;
+}
+
+static void settle(struct mem_store *s, struct th_settle *op)
+{
+    settle_one(s, op);
+    for (struct th_settle *m = op->more; m && !op->op.error; m = m->more) {
+        settle_one(s, m);
+        op->op.error = m->op.error;
+    }
 }
 
 static bool endpoint_gone(struct mem_store *s, uint64_t endpoint)

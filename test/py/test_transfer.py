@@ -51,7 +51,7 @@ def test_export_and_import_make_a_second_installation_like_the_first(cli, server
         "--channel", "org/1", "--template", template, "--order", "$.data['a: b']", "--order-wait", "1h").expect(0)
     auth = tmp_path / "auth.json"
     auth.write_text('{"type": "basic", "username": "a: #b", "password": "yes"}'.replace(": #", " #"))
-    cli("endpoints", "create", target.url(), "--order", "all", "--auth", auth).expect(0)
+    cli("endpoints", "create", target.url(), "--order", "all", "--order-batch", "20", "--auth", auth).expect(0)
     file = tmp_path / "all.yaml"
     (tmp_path / "all.yaml.part").touch(0o644)  # of a run that was killed
     cli("export", "--to", file, "--secrets").expect(0)
@@ -69,7 +69,7 @@ def test_export_and_import_make_a_second_installation_like_the_first(cli, server
     (moved,) = [row for row in other.api.pages("/v1/webhooks") if "filter" in row]
     assert moved["filter"] == "$[?@.data.a == 'b' && @.data.n > 1]" and moved["channels"] == ["red", "org/1"]
     assert moved["ordering"] == {"key": "$.data['a: b']", "max_wait": "1h"}
-    assert [row["ordering"] for row in other.api.pages("/v1/webhooks") if "ordering" in row and "filter" not in row] == [{"key": None, "max_wait": None}]
+    assert [row["ordering"] for row in other.api.pages("/v1/webhooks") if "ordering" in row and "filter" not in row] == [{"key": None, "max_wait": None, "batch": 20}]
     assert [row["authentication"] for row in other.api.pages("/v1/webhooks") if "authentication" in row] == [json.loads(auth.read_text())]
     assert moved["template"] == json.loads(template.read_text())
 

@@ -220,7 +220,8 @@ static void do_endpoint(struct scenario *sc)
     enum th_change_result result;
 
     only(sc, 2,
-         "ORDER:1 WAIT:1 TENANT:1 URL:1 EVENTS:1 TIMEOUT:1 RATE:1 INFLIGHT:1 SECRET:1 VARIANT:1 HEADER:2 "
+         "ORDER:1 WAIT:1 BATCH:1 TENANT:1 URL:1 EVENTS:1 TIMEOUT:1 RATE:1 INFLIGHT:1 SECRET:1 VARIANT:1 "
+         "HEADER:2 "
          "RETRY:1 REENABLE:0 "
          "INACTIVE:0 "
          "REFUSED:0");
@@ -243,6 +244,8 @@ static void do_endpoint(struct scenario *sc)
                                              .key = is(order, "all") ? TH_LIT("") : th_str(order)};
     if (wait_for)
         spec.ordering.max_wait_s = (uint32_t)(duration(sc, wait_for) / SIM_S);
+    if (option(sc, 2, "BATCH"))
+        spec.ordering.batch = (uint32_t)atoi(option(sc, 2, "BATCH"));
     for (unsigned i = 2; i + 2 < sc->n && spec.headers < 4; i++)
         if (is(sc->word[i], "HEADER"))
             spec.header[spec.headers++] =

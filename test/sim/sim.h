@@ -67,6 +67,12 @@ struct sim_request {
     uint64_t seq, delivery, event, endpoint;
     unsigned attempt;
     uint8_t lane;
+    struct sim_mate { /* deliveries that the same request is for, behind the first */
+        uint64_t delivery, event;
+        unsigned attempt;
+        uint8_t lane;
+    } mates[TH_ORDER_BATCH_MAX];
+    unsigned mate_n;
     struct th_addr addr;
     char *head, *body, *target; /* NULL when the sim does not keep them */
     bool claimed;               /* seen by an expectation */

@@ -5,6 +5,7 @@
 #include "base/heap.h"
 #include "base/map.h"
 #include "engine/shard/attempt.h"
+#include "engine/shard/batch.h"
 #include "sim/sim.h"
 
 struct lookup {
@@ -235,6 +236,8 @@ static void transport_submit(struct th_transport *t, struct th_http_req *req)
                               .attempt = a->row.attempts + 1u,
                               .lane = a->row.lane,
                               .addr = req->addrs[0]};
+    for (const struct th_attempt *m = th_batch_next(a, NULL); m; m = th_batch_next(a, m))
+        r->mates[r->mate_n++] = (struct sim_mate){m->row.no, m->row.event, m->row.attempts + 1u, m->row.lane};
     if (!s->options.forget_texts) {
         r->head = copy(req->head);
         r->body = copy_body(req);

@@ -9,7 +9,8 @@
  *  4. no attempt is earlier than its schedule says, but for one that was asked for by hand;
  *  5. nothing is told accepted and then not there;
  *  6. no request begins for an endpoint that is deleted, paused or disabled;
- *  7. an endpoint that is ordered as a whole has one request at a time, and first attempts in the order of the deliveries.
+ *  7. an endpoint that is ordered as a whole has one request at a time, and first attempts in the order of the deliveries; where
+ * several of them go in one request, all of this holds for each, in the order of the list.
  *
  * TH_SIM_SEED=n runs that world alone, TH_SIM_RUNS=n so many from the first on. */
 #include "base/map.h"
@@ -38,6 +39,7 @@ struct hook {
     uint64_t no;
     const char *tenant, *host;
     bool ordered; /* as one line */
+    unsigned batch;
     unsigned under_way;
     uint64_t newest; /* delivery whose first attempt was made last */
 };
@@ -50,7 +52,7 @@ struct world {
     struct hook hooks[64];
     unsigned hook_n, mood[HOSTS];
     bool wall_moved;
-    uint64_t told, refused, crashes, duplicates;
+    uint64_t told, refused, crashes, duplicates, together;
 };
 
 static const char *const hosts[HOSTS] = {"h0.example.com", "h1.example.com",  "h2.example.com",
@@ -126,15 +128,17 @@ static void judge_order(struct hook *h, const struct sim_request *r, const struc
 {
     if (!h)
         return;
-    assert_int_equal(h->under_way, 0);
-    h->under_way++;
     if (r->attempt > 1 || d->requests || d->retried || !d->told)
         return;
+    if (r->delivery <= h->newest)
+        fprintf(stderr, "DBG delivery %llu newest %llu batch %u ep %llu crashed %d at %lld mates %u\n",
+                (unsigned long long)r->delivery, (unsigned long long)h->newest, h->batch,
+                (unsigned long long)h->no, d->crashed, (long long)r->at_us, r->mate_n);
     assert_true(r->delivery > h->newest);
     h->newest = r->delivery;
 }
 
-static void judge_request(struct sim *s, struct sim_request *r)
+static void judge_one(struct sim *s, const struct sim_request *r)
 {
     struct world *w = s->user;
     struct seen *d = seen_of(w, r->delivery);
@@ -167,18 +171,56 @@ static void judge_request(struct sim *s, struct sim_request *r)
     d->open = true;
     d->attempt = r->attempt;
     d->requests++;
+}
+
+/* As if it were a request for the mate alone. */
+static struct sim_request of_mate(const struct sim_request *r, unsigned i)
+{
+    struct sim_request one = *r;
+
+    one.delivery = r->mates[i].delivery;
+    one.event = r->mates[i].event;
+    one.attempt = r->mates[i].attempt;
+    one.lane = r->mates[i].lane;
+    return one;
+}
+
+static void judge_request(struct sim *s, struct sim_request *r)
+{
+    struct world *w = s->user;
+    struct hook *line = line_of(w, r);
+    uint64_t before = r->delivery;
+
+    if (getenv("DBG") && r->endpoint == (uint64_t)atoll(getenv("DBG"))) {
+        fprintf(stderr, "req %lld: %llu/%u lane %u", (long long)r->at_us, (unsigned long long)r->delivery,
+                r->attempt, r->lane);
+        for (unsigned i = 0; i < r->mate_n; i++)
+            fprintf(stderr, " %llu/%u", (unsigned long long)r->mates[i].delivery, r->mates[i].attempt);
+        fprintf(stderr, "\n");
+    }
+    if (line) {
+        assert_int_equal(line->under_way, 0);
+        line->under_way++;
+    }
+    assert_true(!r->mate_n || (line && r->mate_n < line->batch));
+    judge_one(s, r);
+    for (unsigned i = 0; i < r->mate_n; i++) {
+        struct sim_request one = of_mate(r, i);
+
+        assert_true(one.delivery > before);
+        before = one.delivery;
+        judge_one(s, &one);
+    }
+    w->together += r->mate_n;
     draw_answer(w, r);
 }
 
-static void judge_answer(struct sim *s, const struct sim_request *r)
+static void judge_end(struct sim *s, const struct sim_request *r)
 {
     struct seen *d = seen_of(s->user, r->delivery);
-    struct hook *line = line_of(s->user, r);
 
     assert_true(d->open);
     d->open = false;
-    if (line)
-        line->under_way--;
     if (r->lost)
         return;
     d->delivered = r->answer.kind == SIM_STATUS && r->answer.status == 200;
@@ -186,6 +228,20 @@ static void judge_answer(struct sim *s, const struct sim_request *r)
         d->ok++;
     else
         d->failed_us = s->now_us;
+}
+
+static void judge_answer(struct sim *s, const struct sim_request *r)
+{
+    struct hook *line = line_of(s->user, r);
+
+    if (line)
+        line->under_way--;
+    judge_end(s, r);
+    for (unsigned i = 0; i < r->mate_n; i++) {
+        struct sim_request one = of_mate(r, i);
+
+        judge_end(s, &one);
+    }
 }
 
 /* ---- what happens ---- */
@@ -249,6 +305,7 @@ static void do_add(struct world *w)
     *h = (struct hook){
         .tenant = tenants[t].id, .host = hosts[sim_below(w->s, HOSTS)], .ordered = sim_below(w->s, 3) == 0};
     spec.ordering.by = h->ordered ? TH_ORDER_ALL : TH_ORDER_NONE;
+    spec.ordering.batch = h->batch = h->ordered && sim_below(w->s, 2) ? 2 + sim_below(w->s, 9) : 0;
     snprintf(url, sizeof url, "https://%s/hook/%u", h->host, w->hook_n);
     if (sim_try_endpoint(w->s, &spec, &h->no, why, sizeof why) == TH_CH_DONE)
         w->hook_n++;
@@ -514,10 +571,11 @@ static void run_world(uint64_t seed)
         act(&w);
     calm_down(&w);
     judge(&w);
-    print_message("%llu accepted, %llu refused, %llu requests, %llu crashes, %llu sent again after one\n",
+    print_message("%llu accepted, %llu refused, %llu requests, %llu crashes, %llu sent again after one, %llu "
+                  "together with another\n",
                   (unsigned long long)w.told, (unsigned long long)w.refused,
                   (unsigned long long)w.s->requests, (unsigned long long)w.crashes,
-                  (unsigned long long)w.duplicates);
+                  (unsigned long long)w.duplicates, (unsigned long long)w.together);
     sim_close(w.s);
     while (th_map_next(&w.seen, &i, &no, &v))
         free(v);

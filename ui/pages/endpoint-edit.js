@@ -40,7 +40,7 @@ export default function EndpointEdit({ route, tenant: chosen, tenants, setOwner,
     const dialect = (await call('GET', '/v1/dialects/' + encodeURIComponent(owner.dialect), { signal })).data;
     const sources = (await call('GET', '/v1/source-addresses', { signal })).data.prefixes;
     const w = answer?.data;
-    setForm({ url: w?.url ?? '', description: w?.description ?? '', events: w?.events ?? [], headers: linesOf(w?.headers), metadata: linesOf(w?.metadata), timeout: w ? String(w.timeout_seconds) : '', flight: w ? String(w.max_in_flight) : '', rate: w?.rate_limit_per_second ? String(w.rate_limit_per_second) : '', variant: w?.signature_variant ?? '', secret: '', filter: w?.filter ?? '', channels: (w?.channels ?? []).join(', '), auth: w?.authentication ?? {}, tls: w?.tls ?? {}, order: w?.ordering ? w.ordering.key ?? 'all' : '', wait: w?.ordering?.max_wait ?? '', delays: (w?.retry?.delays ?? []).join(', '), delaysSet: !!w?.retry?.delays, jitter: String(w?.retry?.jitter_percent ?? ''), final: (w?.retry?.final ?? []).join(', '), finalSet: !!w?.retry?.final, reenable: w?.reenable ?? '', respect: w?.retry?.respect_retry_after === undefined ? '' : String(w.retry.respect_retry_after), options: w?.options ?? {}, secretUrl: w?.url_secret ?? null });
+    setForm({ url: w?.url ?? '', description: w?.description ?? '', events: w?.events ?? [], headers: linesOf(w?.headers), metadata: linesOf(w?.metadata), timeout: w ? String(w.timeout_seconds) : '', flight: w ? String(w.max_in_flight) : '', rate: w?.rate_limit_per_second ? String(w.rate_limit_per_second) : '', variant: w?.signature_variant ?? '', secret: '', filter: w?.filter ?? '', channels: (w?.channels ?? []).join(', '), auth: w?.authentication ?? {}, tls: w?.tls ?? {}, order: w?.ordering ? w.ordering.key ?? 'all' : '', wait: w?.ordering?.max_wait ?? '', batch: w?.ordering?.batch ? String(w.ordering.batch) : '', delays: (w?.retry?.delays ?? []).join(', '), delaysSet: !!w?.retry?.delays, jitter: String(w?.retry?.jitter_percent ?? ''), final: (w?.retry?.final ?? []).join(', '), finalSet: !!w?.retry?.final, reenable: w?.reenable ?? '', respect: w?.retry?.respect_retry_after === undefined ? '' : String(w.retry.respect_retry_after), options: w?.options ?? {}, secretUrl: w?.url_secret ?? null });
     return { w, etag: answer?.etag ?? null, tenant, dialect, sources };
   });
   useEffect(() => { setTitle(id ? 'Edit endpoint' : 'New endpoint'); if (page.data && id) setOwner(page.data.tenant); }, [page.data]);
@@ -49,7 +49,7 @@ export default function EndpointEdit({ route, tenant: chosen, tenants, setOwner,
     if (!form || !page.data) return null;
     const n = (t) => (t.trim() === '' ? null : Number.isNaN(Number(t)) ? t : Number(t));
     const channels = form.channels.split(/[\s,]+/).filter(Boolean), order = form.order.trim();
-    const ordering = order ? { key: order === 'all' ? null : order, max_wait: form.wait.trim() || null } : null;
+    const ordering = order ? { key: order === 'all' ? null : order, max_wait: form.wait.trim() || null, ...(form.batch.trim() || w?.ordering?.batch ? { batch: n(form.batch) } : {}) } : null;
     const retry = scheduleOf(form, n), retryPatch = patchOf(w?.retry, retry);
     const headers = objectOf(form.headers, w?.headers, false), metadata = objectOf(form.metadata, w?.metadata, true);
     if (!w) {
@@ -113,6 +113,7 @@ export default function EndpointEdit({ route, tenant: chosen, tenants, setOwner,
         <${Field} id="ch" label="Channels" small="with commas; empty: all" fault=${fault('channels')}><input id="ch" class="mono" value=${form.channels} onInput=${set('channels')} /></${Field}>
         <${Field} id="or" label="Order by" small="JSONPath; all: one line; empty: no order" hint="For example $.data.order_id: deliveries with one value go one after the other" fault=${fault('ordering')}><input id="or" class="mono" spellcheck="false" aria-invalid=${wrong('ordering')} value=${form.order} onInput=${set('order')} /></${Field}>
         <${Field} id="ow" label="A failing one holds up the next for" small="such as 1h; empty: until it has ended"><input id="ow" value=${form.wait} onInput=${set('wait')} /></${Field}>
+        <${Field} id="ob" label="Deliveries of one key in one request" small="2 to 100: as a list; empty: each alone"><input id="ob" type="number" min="1" max="100" value=${form.batch} onInput=${set('batch')} /></${Field}>
         <${Field} id="to" label="Time-out in seconds" small=${`${limits.min ?? 1} to ${limits.max ?? 30}; empty: ${limits.total ?? ''}`} fault=${fault('timeout_seconds')}><input id="to" type="number" step="any" value=${form.timeout} onInput=${set('timeout')} /></${Field}>
         <${Field} id="fl" label="Requests at the same time" small="empty: 16" fault=${fault('max_in_flight')}><input id="fl" type="number" min="1" value=${form.flight} onInput=${set('flight')} /></${Field}>
         <${Field} id="rt" label="Requests a second at most" small="empty: no limit" fault=${fault('rate_limit_per_second')}><input id="rt" type="number" step="any" min="0" value=${form.rate} onInput=${set('rate')} /></${Field}>

@@ -200,15 +200,18 @@ static void check_filter(struct th_change *c)
     th_arena_fini(&mem);
 }
 
-static void check_ordering(struct th_change *c)
+static void check_ordering(const struct th_dialect *d, struct th_change *c)
 {
-    const struct th_ordering *o = &c->endpoint_put.spec.ordering;
+    const struct th_endpoint_spec *spec = &c->endpoint_put.spec;
+    const struct th_ordering *o = &spec->ordering;
     struct th_jsonpath_fault fault;
     const struct th_jsonpath *q;
     struct th_arena mem;
     enum th_error error;
     char text[192];
 
+    if (o->by && o->batch > 1 && (spec->form || th_dialect_values(d)->form))
+        refuse(c, "ordering/batch", "is for bodies of JSON: this endpoint's are forms");
     if (o->by != TH_ORDER_KEY)
         return;
     th_arena_init(&mem, TH_JSONPATH_COMPILED);
@@ -444,7 +447,7 @@ bool th_check_spec(struct th_engine *e, const struct th_tenant *t, struct th_cha
     check_numbers(v, c);
     check_filter(c);
     check_retry(&v->rules, c);
-    check_ordering(c);
+    check_ordering(d, c);
     check_template(c);
     check_authentication(d, c);
     check_token_url(e, v, c);

@@ -4,6 +4,7 @@
 #include "engine/settings/blob.h"
 #include "engine/settings/filters.h"
 #include "engine/settings/settings.h"
+#include "engine/shard/batch.h"
 #include "engine/state.h"
 
 const char *th_engine_status(struct th_engine *e, const struct th_delivery_row *row, const char **reason)
@@ -45,6 +46,19 @@ static bool masked_lines(const struct th_endpoint_spec *spec, struct th_buf *out
     if (spec->reach)
         th_auth_line(&spec->reach->auth, true, out);
     return !out->failed;
+}
+
+/* A list of one element. */
+static enum th_error as_list(const struct th_dialect *d, const struct th_render *r, struct th_buf *body)
+{
+    struct th_buf list;
+
+    th_buf_init(&list, 64u << 20);
+    th_batch_element(r->event_id, r->sequence, th_dialect_values(d)->batch_plain, th_buf_view(body), &list);
+    th_buf_char(&list, ']');
+    th_buf_fini(body);
+    *body = list;
+    return list.failed;
 }
 
 static enum th_error from_template(struct th_engine *e, const struct th_dialect *d, struct th_span text,
@@ -136,8 +150,20 @@ enum th_error th_engine_show_request(struct th_engine *e, const struct th_tenant
     if (!error)
         error = spec.payload.n ? from_template(e, t->dialect, spec.payload, &then_row, body)
                                : th_dialect_body(t->dialect, &r, body, &shared);
-    if (!error && th_payload_wants_form(t->dialect, spec.form, spec.payload.n != 0))
+    if (!error && spec.ordering.by && spec.ordering.batch > 1) {
+        uint64_t deliveries[TH_ORDER_BATCH_MAX];
+        struct th_span id;
+
+        error = as_list(t->dialect, &r, body);
+        r.batch = th_engine_batch(&view->row, deliveries, &id);
+        r.batch += r.batch == 0;
+        if (id.n)
+            r.event_id = id;
+        if (view->row.batch && r.sequence)
+            r.sequence = view->row.batch;
+    } else if (!error && th_payload_wants_form(t->dialect, spec.form, spec.payload.n != 0)) {
         error = th_payload_form(t->dialect, body);
+    }
     if (!error)
         error = th_dialect_head(t->dialect, &r, th_buf_view(body), head, NULL, true);
 end:

@@ -252,6 +252,10 @@ static void write_ordering(const struct th_ordering *o, struct th_jw *w)
     }
     th_jw_key(w, TH_LIT("max_wait"));
     th_jw_u64(w, o->max_wait_s);
+    if (o->batch > 1) {
+        th_jw_key(w, TH_LIT("batch"));
+        th_jw_u64(w, o->batch);
+    }
     th_jw_end_object(w);
 }
 
@@ -526,6 +530,7 @@ static bool read_ordering(struct th_json root, struct th_arena *mem, struct th_o
         return true;
     out->by = th_json_member(v, TH_LIT("key"), &key) ? TH_ORDER_KEY : TH_ORDER_ALL;
     out->max_wait_s = (uint32_t)read_i64(v, TH_LIT("max_wait"));
+    out->batch = (uint32_t)read_i64(v, TH_LIT("batch"));
     return read_string(v, TH_LIT("key"), mem, &out->key);
 }
 

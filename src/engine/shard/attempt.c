@@ -30,6 +30,8 @@ struct th_attempt *th_attempt_get(struct th_engine *e)
         a->e = e;
         th_list_init(&a->link);
         th_list_init(&a->token_wait);
+        th_list_init(&a->mates);
+        th_list_init(&a->mate);
         th_buf_init(&a->head, 256u << 10);
         th_buf_init(&a->body, 32u << 20);
         th_buf_init(&a->sigs, 16u << 10);
@@ -42,6 +44,9 @@ struct th_attempt *th_attempt_get(struct th_engine *e)
     a->out.dns_us = -1;
     a->held = 0;
     a->delivery_id_len = 0;
+    a->leader = NULL;
+    a->unread = 0;
+    a->settle.more = NULL;
     th_buf_reset(&a->head);
     th_buf_reset(&a->body);
     th_buf_reset(&a->sigs);
@@ -62,8 +67,12 @@ void th_attempt_release(struct th_attempt *a)
 {
     struct th_engine *e = a->e;
 
-    TH_CHECK(e->attempts_out && e->pinned_bytes >= a->held);
+    TH_CHECK(e->attempts_out && e->pinned_bytes >= a->held && !a->mate_count);
     th_list_remove(&a->link);
+    if (a->leader) {
+        th_list_remove(&a->mate);
+        a->leader->mate_count--;
+    }
     if (a->event)
         th_event_unpin(e, a->event);
     a->event = NULL;

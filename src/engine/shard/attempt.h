@@ -31,6 +31,13 @@ struct th_attempt {
     size_t held; /* bytes of the body that count as pinned */
     char delivery_id[64];
     size_t delivery_id_len;
+    /** batch.c: others that its request is for as well, by `mate` in the order of their line. Theirs is `leader`. They have neither a request nor
+     * a place on a list of running ones. */
+    struct th_list mates, mate;
+    struct th_attempt *leader; /* NULL: it has a request of its own */
+    unsigned mate_count;
+    unsigned unread;  /* with mates: events of them and of itself that are being read */
+    int64_t later_ms; /* its event did not come: 0: it is no more; else to be tried again after so long */
     struct th_now ended;
     uint32_t draw;        /* the random number of its outcome */
     struct th_wall first; /* when this round of attempts began */

@@ -10,6 +10,7 @@
 #include "engine/settings/masks.h"
 #include "engine/shard/address.h"
 #include "engine/shard/attempt.h"
+#include "engine/shard/batch.h"
 #include "engine/shard/disable.h"
 #include "engine/shard/outcome.h"
 #include "engine/shard/settle.h"
@@ -72,6 +73,7 @@ static void fill_row(struct th_attempt *a, bool delivered)
                                    .reused = res->reused,
                                    .ok = delivered,
                                    .endpoint_rev = a->run->rev,
+                                   .batch = th_batch_first(a),
                                    .signed_at = a->signed_at,
                                    .peer = res->peer,
                                    .sigs = th_buf_view(&a->sigs),
@@ -99,6 +101,7 @@ static void not_an_attempt(struct th_attempt *a)
         th_log(TH_LOG_WARN, "a request could not be begun",
                TH_KC("detail", a->out.req.res.detail ? a->out.req.res.detail : ""));
     }
+    th_batch_return(a, th_batch_next(a, NULL));
     if (th_sched_asked(e->sched, a->row.no))
         th_outcome_asked(a);
     th_sched_result(e->sched, a->row.no, TH_LEARN_NEUTRAL, a->began, e->now.mono);
@@ -124,10 +127,12 @@ void th_attempt_ended(struct th_attempt *a)
     }
     a->ended = e->now;
     a->draw = e->options.no_jitter ? 0 : th_engine_rnd32(e);
-    e->settles_out++;
+    e->settles_out += 1 + a->mate_count;
     o = th_outcome_of(a);
     fill_row(a,
              o.step.verdict == TH_V_DELIVERED); /* the answer is the transport's, and gone after this call */
+    if (a->mate_count)
+        th_batch_ended(a);
     if (o.disable != TH_KEEP && th_disable_endpoint(e, a->ep, o.disable, a))
         return;
     th_outcome_take(a, &o);

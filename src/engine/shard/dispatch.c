@@ -13,6 +13,7 @@
 #include "engine/shard/address.h"
 #include "engine/shard/attempt.h"
 #include "engine/shard/attempt_end.h"
+#include "engine/shard/batch.h"
 #include "engine/shard/events.h"
 #include "engine/shard/expire.h"
 #include "engine/shard/report.h"
@@ -142,17 +143,15 @@ static enum th_error render_form(struct th_attempt *a, const struct th_dialect *
     return TH_OK;
 }
 
-static enum th_error render(struct th_attempt *a, struct th_span *body)
+/* What one delivery is written as. */
+static enum th_error render_body(struct th_attempt *a, const struct th_dialect *d, struct th_render *r,
+                                 struct th_span *body)
 {
     struct th_engine *e = a->e;
-    const struct th_dialect *d = a->ep->pub.tenant->dialect;
-    const struct th_sign_key *keys[TH_MAX_SECRETS];
-    struct th_render r;
     enum th_error error;
     bool shared = false, made;
 
-    fill_render(a, &r, keys);
-    error = render_version(a, d, &r, &made);
+    error = render_version(a, d, r, &made);
     if (error)
         return error;
     if (made || a->run->payload) {
@@ -161,12 +160,11 @@ static enum th_error render(struct th_attempt *a, struct th_span *body)
         if (error)
             return error;
         *body = th_buf_view(&a->body);
-        a->held = a->body.cap;
-        e->pinned_bytes += a->held;
     } else if (a->event->body.p) {
         *body = a->event->body;
+        return TH_OK;
     } else {
-        error = th_dialect_body(d, &r, &a->body, &shared);
+        error = th_dialect_body(d, r, &a->body, &shared);
         if (error)
             return error;
         *body = th_buf_view(&a->body);
@@ -182,15 +180,104 @@ static enum th_error render(struct th_attempt *a, struct th_span *body)
                 th_buf_shrink(&a->body);
             }
         }
-        a->held = a->body.cap;
-        e->pinned_bytes += a->held;
     }
-    if (th_payload_wants_form(d, a->run->spec.form, a->run->payload)) {
+    a->held = a->body.cap;
+    e->pinned_bytes += a->held;
+    return TH_OK;
+}
+
+/* Its body has been used. */
+static void drop_body(struct th_attempt *a)
+{
+    a->e->pinned_bytes -= a->held;
+    a->held = 0;
+    th_buf_reset(&a->body);
+    th_buf_shrink(&a->body);
+}
+
+/* The list of all deliveries that the request is for. From the first mate on that cannot be written, or does not fit, they go later. */
+static enum th_error render_list(struct th_attempt *a, const struct th_dialect *d, struct th_span *body)
+{
+    const bool plain = th_dialect_values(d)->batch_plain;
+    struct th_attempt *m = a;
+    struct th_buf list;
+    enum th_error error = TH_OK;
+
+    th_buf_init(&list, 64u << 20);
+    while (m) {
+        const struct th_sign_key *keys[TH_MAX_SECRETS];
+        struct th_render r;
+
+        fill_render(m, &r, keys);
+        error = render_body(m, d, &r, body);
+        if (!error && (m == a || list.n + body->n <= TH_ORDER_BATCH_BYTES))
+            th_batch_element(r.event_id, r.sequence, plain, *body, &list);
+        else if (m == a)
+            break;
+        else
+            error = TH_FULL;
+        drop_body(m);
+        if (error) {
+            th_batch_return(a, m);
+            error = TH_OK;
+            break;
+        }
+        m = th_batch_next(a, m == a ? NULL : m);
+    }
+    th_buf_char(&list, ']');
+    error = error ? error : list.failed;
+    drop_body(a);
+    if (error) {
+        th_buf_fini(&list);
+        return error;
+    }
+    th_buf_fini(&a->body);
+    a->body = list;
+    a->held = a->body.cap;
+    a->e->pinned_bytes += a->held;
+    *body = th_buf_view(&a->body);
+    return TH_OK;
+}
+
+static void name_list(struct th_attempt *a, struct th_render *r, char id[TH_BATCH_ID])
+{
+    uint64_t events[TH_ORDER_BATCH_MAX];
+
+    r->batch = 0;
+    for (const struct th_attempt *m = a; m; m = th_batch_next(a, m == a ? NULL : m))
+        events[r->batch++] = m->row.event;
+    if (r->batch == 1)
+        return;
+    th_batch_id(events, r->batch, id);
+    r->event_id = th_str(id);
+}
+
+static enum th_error render(struct th_attempt *a, struct th_span *body)
+{
+    const struct th_dialect *d = a->ep->pub.tenant->dialect;
+    const struct th_sign_key *keys[TH_MAX_SECRETS];
+    const bool list = th_batch_is_list(a);
+    char id[TH_BATCH_ID];
+    struct th_render r;
+    enum th_error error;
+
+    fill_render(a, &r, keys);
+    error = list ? render_list(a, d, body) : render_body(a, d, &r, body);
+    if (error)
+        return error;
+    if (list) {
+        name_list(a, &r, id);
+    } else if (th_payload_wants_form(d, a->run->spec.form, a->run->payload)) {
         error = render_form(a, d, body);
         if (error)
             return error;
     }
-    return th_dialect_head(d, &r, *body, &a->head, &a->sigs, false);
+    error = th_dialect_head(d, &r, *body, &a->head, &a->sigs, false);
+    if (!error && a->mate_count) {
+        th_batch_note(a, id, &a->sigs);
+        error = a->sigs.failed;
+    }
+    return error;
 }
 
 static void fail_locally(struct th_attempt *a, enum th_http_class class, const char *detail)
@@ -264,6 +351,8 @@ static void judged(struct th_outgoing *o, unsigned count)
         fail_locally(a, TH_HTTP_CANCELLED, "cancelled");
         return;
     }
+    if (a->mate_count)
+        th_batch_look(a);
     count = th_address_take(a, count);
     if (count == 0) {
         fail_locally(a, TH_HTTP_CANCELLED, "no address has room");
@@ -347,6 +436,7 @@ static void attempt_send(struct th_attempt *a)
         return;
     }
     if (is_over(a)) {
+        th_batch_return(a, th_batch_next(a, NULL));
         th_expire(a);
         return;
     }
@@ -370,6 +460,45 @@ static bool must_wait_for_memory(const struct th_engine *e, const struct th_even
     return !ev || (!ev->pins && ev->bytes > LARGE_EVENT);
 }
 
+/* Every event of a request that has been looked for has come, or will not come now. */
+static void all_came(struct th_attempt *a)
+{
+    struct th_engine *e = a->e;
+    struct th_attempt *m, *next;
+
+    if (!a->event) {
+        th_batch_return(a, th_batch_next(a, NULL));
+        if (a->later_ms)
+            postpone(e, &a->row, a->later_ms);
+        else
+            forget(e, &a->row);
+        th_attempt_release(a);
+        return;
+    }
+    for (m = th_batch_next(a, NULL); m; m = next) {
+        next = th_batch_next(a, m);
+        if (m->event)
+            continue;
+        if (m->later_ms) {
+            th_batch_return(a, m);
+            break;
+        }
+        th_batch_forget(m);
+    }
+    attempt_send(a);
+}
+
+static void one_came(struct th_attempt *a, struct th_attempt *leader, struct th_event *ev, int64_t later_ms)
+{
+    a->later_ms = later_ms;
+    if (!later_ms && ev) {
+        a->event = ev;
+        th_event_pin(a->e, ev);
+    }
+    if (--leader->unread == 0)
+        all_came(leader);
+}
+
 static void send_loaded(struct th_load_batch *b, struct th_attempt *a)
 {
     struct th_engine *e = b->e;
@@ -383,6 +512,13 @@ static void send_loaded(struct th_load_batch *b, struct th_attempt *a)
         if (!missing)
             ev = th_event_add(e, a->ep->pub.tenant, &b->rows[i], b->rows[i].deliveries);
         break;
+    }
+    if (a->leader || a->unread) {
+        one_came(a, a->leader ? a->leader : a, ev,
+                 ev                           ? (must_wait_for_memory(e, ev) ? 250 : 0)
+                 : missing && !b->op.op.error ? 0
+                                              : 1000);
+        return;
     }
     if (ev && !must_wait_for_memory(e, ev)) {
         a->event = ev;
@@ -466,6 +602,45 @@ static bool want_event(struct th_engine *e, struct th_attempt *a)
 
 /* ---- pick ---- */
 
+/* Events of a request for several deliveries. What there is no memory for goes later, and all behind it. */
+static void find_events(struct th_attempt *a)
+{
+    struct th_engine *e = a->e;
+    struct th_attempt *m = a, *next;
+
+    for (; m; m = next) {
+        struct th_event *ev = th_map_get(&e->events, m->row.event);
+
+        next = th_batch_next(a, m == a ? NULL : m);
+        if (ev && ev->stale)
+            ev = NULL;
+        m->later_ms = 0;
+        if (m != a && must_wait_for_memory(e, ev)) {
+            th_batch_return(a, m);
+            break;
+        }
+        if (ev) {
+            m->event = ev;
+            th_event_pin(e, ev);
+            continue;
+        }
+        a->unread++;
+        if (want_event(e, m))
+            continue;
+        a->unread--;
+        if (m == a) {
+            th_batch_return(a, next);
+            postpone(e, &a->row, 1000);
+            th_attempt_release(a);
+            return;
+        }
+        th_batch_return(a, m);
+        break;
+    }
+    if (!a->unread)
+        attempt_send(a);
+}
+
 static void begin(struct th_engine *e, const struct th_queue_row *row)
 {
     struct th_ep *ep = th_map_get(&e->endpoints, row->endpoint);
@@ -496,7 +671,11 @@ static void begin(struct th_engine *e, const struct th_queue_row *row)
     a->run = th_run_ref(ep->pub.run);
     a->began = e->now.mono;
     a->began_wall = e->now.wall;
-    if (ev) {
+    if (row->order && th_batch_is_list(a))
+        th_batch_gather(a);
+    if (a->mate_count) {
+        find_events(a);
+    } else if (ev) {
         a->event = ev;
         th_event_pin(e, ev);
         attempt_send(a);

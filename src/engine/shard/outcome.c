@@ -8,6 +8,7 @@
 #include "engine/context.h"
 #include "engine/settings/settings.h"
 #include "engine/shard/attempt.h"
+#include "engine/shard/batch.h"
 #include "engine/shard/expire.h"
 #include "engine/shard/health.h"
 #include "engine/shard/report.h"
@@ -156,6 +157,20 @@ static void fill_settle(struct th_attempt *a, const struct th_outcome *o)
         th_outcome_asked(a);
 }
 
+/* What the request has brought a delivery that it was also for: its own place in the schedule, and nothing for the endpoint. */
+static void take_mate(struct th_attempt *m, const struct th_outcome *leader)
+{
+    struct th_outcome o = th_outcome_of(m);
+
+    if (leader->renew) {
+        o.renew = true;
+        o.step = (struct th_next_step){.verdict = TH_V_AGAIN};
+    }
+    m->recovered = false;
+    th_sched_result(m->e->sched, m->row.no, TH_LEARN_NEUTRAL, m->began, m->e->now.mono);
+    fill_settle(m, &o);
+}
+
 void th_outcome_take(struct th_attempt *a, const struct th_outcome *o)
 {
     struct th_sched *sched = a->e->sched;
@@ -172,4 +187,6 @@ void th_outcome_take(struct th_attempt *a, const struct th_outcome *o)
         th_report_breaker(a, broken_now > broken);
     th_trouble_learn(a, o, learn);
     fill_settle(a, o);
+    for (struct th_attempt *m = th_batch_next(a, NULL); m; m = th_batch_next(a, m))
+        take_mate(m, o);
 }

@@ -12,6 +12,7 @@
 #include "engine/context.h"
 #include "engine/job.h"
 #include "engine/shard/attempt.h"
+#include "engine/shard/batch.h"
 #include "engine/shard/enable.h"
 #include "engine/shard/events.h"
 #include "engine/shard/operator.h"
@@ -22,10 +23,22 @@
 
 static void settled(struct th_op *op);
 
-void th_settle_submit(struct th_attempt *a)
+static void prepare(struct th_attempt *a)
 {
     TH_CHECK(a->settle.delivery == a->row.no && a->settle.row.nth == a->row.attempts + 1);
     a->settle.row.test = a->row.lane == TH_LANE_TEST || th_span_is(a->event->row.type, TH_TEST_TYPE);
+    a->settle.more = NULL;
+}
+
+void th_settle_submit(struct th_attempt *a)
+{
+    struct th_settle *last = &a->settle;
+
+    prepare(a);
+    for (struct th_attempt *m = th_batch_next(a, NULL); m; m = th_batch_next(a, m)) {
+        prepare(m);
+        last = last->more = &m->settle;
+    }
     a->settle.op = (struct th_op){.kind = TH_OP_SETTLE, .done = settled, .user = a};
     th_engine_submit(a->e, &a->settle.op);
 }
@@ -91,13 +104,16 @@ static void report(struct th_attempt *a, bool again)
     }
 }
 
-/* Gives the delivery back to the scheduler, or ends it. Releases the attempt. */
+/* Gives the delivery back to the scheduler, or ends it, behind those that its request was also for. Releases the attempt. */
 static void follow(struct th_attempt *a)
 {
     struct th_engine *e = a->e;
     bool again = a->settle.applied && a->verdict == TH_V_AGAIN;
     struct th_queue_row next = a->row;
+    struct th_attempt *m;
 
+    while ((m = th_batch_next(a, NULL)))
+        follow(m);
     count(a);
     th_trace_settled(a);
     if (a->row.lane == TH_LANE_TEST && a->verdict == TH_V_DELIVERED &&
@@ -157,7 +173,8 @@ static void settled(struct th_op *op)
         e->jobs[TH_JOB_SETTLE].at.us = e->now.mono.us + 500000;
         return;
     }
-    e->settles_out--;
+    e->settles_out -= 1 + a->mate_count;
+    th_batch_release(a);
     th_attempt_release(a);
 }
 
