@@ -958,6 +958,9 @@ type Attempt struct {
 	// Address address and port to which the request went; null: there was no connection
 	Address *string `json:"address,omitempty"`
 
+	// Batch sequence numbers of the deliveries that the same request was for, in order; absent: it was for this one alone
+	Batch *[]int64 `json:"batch,omitempty"`
+
 	// ConnectMs milliseconds until the connection was established; null: it was a kept one, or there was none
 	ConnectMs *float64 `json:"connect_ms,omitempty"`
 
@@ -1063,6 +1066,9 @@ type AttemptResponse struct {
 type AttemptRow struct {
 	// Address address and port to which the request went; null: there was no connection
 	Address *string `json:"address,omitempty"`
+
+	// Batch sequence numbers of the deliveries that the same request was for, in order; absent: it was for this one alone
+	Batch *[]int64 `json:"batch,omitempty"`
 
 	// ConnectMs milliseconds until the connection was established; null: it was a kept one, or there was none
 	ConnectMs *float64 `json:"connect_ms,omitempty"`
@@ -2317,6 +2323,9 @@ type OperatorKeyPage struct {
 
 // Ordering defines model for Ordering.
 type Ordering struct {
+	// Batch so many deliveries of one key go in one request at most, as a list, 2 to 100; 1, null or absent: each goes alone
+	Batch *int `json:"batch,omitempty"`
+
 	// Key a JSONPath that finds one value in the event, such as $.data.order_id; null: the whole endpoint has one order
 	Key *string `json:"key,omitempty"`
 

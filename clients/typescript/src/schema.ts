@@ -1193,6 +1193,8 @@ export interface components {
             key?: string | null;
             /** @description for how long a delivery that has failed holds up the next of its key, 1s to 30d; null: until it has ended */
             max_wait?: string | null;
+            /** @description so many deliveries of one key go in one request at most, as a list, 2 to 100; 1, null or absent: each goes alone */
+            batch?: number | null;
         };
         Authentication: {
             /**
@@ -1877,6 +1879,8 @@ export interface components {
             address?: string | null;
             /** @description whether a kept connection was used */
             connection_reused?: boolean;
+            /** @description sequence numbers of the deliveries that the same request was for, in order; absent: it was for this one alone */
+            batch?: number[];
             /** @description true: it is a test; otherwise absent */
             test?: boolean;
             /** @description the request as it was sent; null: it cannot be shown any more */
@@ -1977,6 +1981,8 @@ export interface components {
             address?: string | null;
             /** @description whether a kept connection was used */
             connection_reused?: boolean;
+            /** @description sequence numbers of the deliveries that the same request was for, in order; absent: it was for this one alone */
+            batch?: number[];
             /** @description true: it is a test; otherwise absent */
             test?: boolean;
             /** @description status of the delivery now */

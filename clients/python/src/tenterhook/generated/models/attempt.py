@@ -37,6 +37,8 @@ class Attempt:
         first_byte_ms (float | None | Unset): milliseconds until the answer began
         address (None | str | Unset): address and port to which the request went; null: there was no connection
         connection_reused (bool | Unset): whether a kept connection was used
+        batch (list[int] | Unset): sequence numbers of the deliveries that the same request was for, in order; absent:
+            it was for this one alone
         test (bool | Unset): true: it is a test; otherwise absent
     """
 
@@ -54,6 +56,7 @@ class Attempt:
     first_byte_ms: float | None | Unset = UNSET
     address: None | str | Unset = UNSET
     connection_reused: bool | Unset = UNSET
+    batch: list[int] | Unset = UNSET
     test: bool | Unset = UNSET
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
@@ -126,6 +129,10 @@ class Attempt:
 
         connection_reused = self.connection_reused
 
+        batch: list[int] | Unset = UNSET
+        if not isinstance(self.batch, Unset):
+            batch = self.batch
+
         test = self.test
 
         field_dict: dict[str, Any] = {}
@@ -156,6 +163,8 @@ class Attempt:
             field_dict["address"] = address
         if connection_reused is not UNSET:
             field_dict["connection_reused"] = connection_reused
+        if batch is not UNSET:
+            field_dict["batch"] = batch
         if test is not UNSET:
             field_dict["test"] = test
 
@@ -275,6 +284,8 @@ class Attempt:
 
         connection_reused = d.pop("connection_reused", UNSET)
 
+        batch = cast(list[int], d.pop("batch", UNSET))
+
         test = d.pop("test", UNSET)
 
         attempt = cls(
@@ -292,6 +303,7 @@ class Attempt:
             first_byte_ms=first_byte_ms,
             address=address,
             connection_reused=connection_reused,
+            batch=batch,
             test=test,
         )
 

@@ -37,6 +37,8 @@ class AttemptRow:
         first_byte_ms (float | None | Unset): milliseconds until the answer began
         address (None | str | Unset): address and port to which the request went; null: there was no connection
         connection_reused (bool | Unset): whether a kept connection was used
+        batch (list[int] | Unset): sequence numbers of the deliveries that the same request was for, in order; absent:
+            it was for this one alone
         test (bool | Unset): true: it is a test; otherwise absent
         next_attempt_at (datetime.datetime | None | Unset): when the next request is due; null: no request is
     """
@@ -59,6 +61,7 @@ class AttemptRow:
     first_byte_ms: float | None | Unset = UNSET
     address: None | str | Unset = UNSET
     connection_reused: bool | Unset = UNSET
+    batch: list[int] | Unset = UNSET
     test: bool | Unset = UNSET
     next_attempt_at: datetime.datetime | None | Unset = UNSET
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
@@ -130,6 +133,10 @@ class AttemptRow:
 
         connection_reused = self.connection_reused
 
+        batch: list[int] | Unset = UNSET
+        if not isinstance(self.batch, Unset):
+            batch = self.batch
+
         test = self.test
 
         next_attempt_at: None | str | Unset
@@ -173,6 +180,8 @@ class AttemptRow:
             field_dict["address"] = address
         if connection_reused is not UNSET:
             field_dict["connection_reused"] = connection_reused
+        if batch is not UNSET:
+            field_dict["batch"] = batch
         if test is not UNSET:
             field_dict["test"] = test
         if next_attempt_at is not UNSET:
@@ -278,6 +287,8 @@ class AttemptRow:
 
         connection_reused = d.pop("connection_reused", UNSET)
 
+        batch = cast(list[int], d.pop("batch", UNSET))
+
         test = d.pop("test", UNSET)
 
         def _parse_next_attempt_at(data: object) -> datetime.datetime | None | Unset:
@@ -316,6 +327,7 @@ class AttemptRow:
             first_byte_ms=first_byte_ms,
             address=address,
             connection_reused=connection_reused,
+            batch=batch,
             test=test,
             next_attempt_at=next_attempt_at,
         )

@@ -18,10 +18,13 @@ class Ordering:
             endpoint has one order
         max_wait (None | str | Unset): for how long a delivery that has failed holds up the next of its key, 1s to 30d;
             null: until it has ended
+        batch (int | None | Unset): so many deliveries of one key go in one request at most, as a list, 2 to 100; 1,
+            null or absent: each goes alone
     """
 
     key: None | str | Unset = UNSET
     max_wait: None | str | Unset = UNSET
+    batch: int | None | Unset = UNSET
 
     def to_dict(self) -> dict[str, Any]:
         key: None | str | Unset
@@ -36,6 +39,12 @@ class Ordering:
         else:
             max_wait = self.max_wait
 
+        batch: int | None | Unset
+        if isinstance(self.batch, Unset):
+            batch = UNSET
+        else:
+            batch = self.batch
+
         field_dict: dict[str, Any] = {}
 
         field_dict.update({})
@@ -43,6 +52,8 @@ class Ordering:
             field_dict["key"] = key
         if max_wait is not UNSET:
             field_dict["max_wait"] = max_wait
+        if batch is not UNSET:
+            field_dict["batch"] = batch
 
         return field_dict
 
@@ -68,9 +79,19 @@ class Ordering:
 
         max_wait = _parse_max_wait(d.pop("max_wait", UNSET))
 
+        def _parse_batch(data: object) -> int | None | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            return cast(int | None | Unset, data)
+
+        batch = _parse_batch(d.pop("batch", UNSET))
+
         ordering = cls(
             key=key,
             max_wait=max_wait,
+            batch=batch,
         )
 
         return ordering
