@@ -15,8 +15,8 @@ PAIRS = int(os.environ.get("TENTERHOOK_PAIRS", "4000"))
 SEED = int(os.environ.get("TENTERHOOK_SEED") or (random.randrange(1 << 32) if "TENTERHOOK_PAIRS" in os.environ else 9535))
 STEP = 20000
 # What both of the others take and the grammar of RFC 9535 does not have: a number that runs into the next ("2-3"), -05, "!" in front of a
-# comparison or of another "!", a comparison of a comparison ("1 == 1 > 2"), a comma behind the last value of a function.
-TOO_MUCH = re.compile(r"[0-9]\s*-|-0[0-9]|[0-9]\s+[0-9]|!\s*[^(=\s]|(==|!=|<|>)[^&|]*?(==|!=|<|>)|,\s*\)", re.S)
+# comparison or of another "!", a comparison of a comparison ("1 == 1 > 2"), a comma behind the last value of a function, a zero behind "-0".
+TOO_MUCH = re.compile(r"[0-9]\s*-|-0[0-9]|[0-9]\s+[0-9]|!\s*[^(=\s]|(==|!=|<|>)[^&|]*?(==|!=|<|>)|,\s*\)|-0[0-9]", re.S)
 # What both of the others refuse and the grammar has: \\u0011 for a control character, 0e2 for zero.
 TOO_LITTLE = re.compile(r"\\u00[01]|0[eE][0-9]")
 # What both of the others count as a number where order is asked for: true and false. To RFC 9535 (2.3.5.2.2) numbers and texts alone have an order.
