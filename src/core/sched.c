@@ -523,6 +523,16 @@ void th_sched_cancel(struct th_sched *s, uint64_t delivery)
     ep_place(s, ep);
 }
 
+bool th_sched_join(struct th_sched *s, uint64_t delivery, uint64_t after, struct th_queue_row *out)
+{
+    uint32_t id = item_find(s, delivery);
+    struct ep *ep = id ? order_join(s, id, after, out) : NULL;
+
+    if (ep)
+        ep_place(s, ep);
+    return ep != NULL;
+}
+
 /* Its result is not known yet. */
 static bool is_in_flight(const struct item *it)
 {

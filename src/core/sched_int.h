@@ -341,6 +341,9 @@ bool line_is_blocked(const struct th_sched *s, const struct line *l);
 void order_put(struct th_sched *s, struct ep *ep, uint32_t id, bool first);
 /* It stops to wait behind another. */
 void order_take(struct th_sched *s, uint32_t id);
+/* Takes the next of the line whose turn is under way, as its mate, if it may go with it and stands behind `after`. Returns the endpoint, which is
+ * to be placed; NULL: there is none. */
+struct ep *order_join(struct th_sched *s, uint32_t id, uint64_t after, struct th_queue_row *out);
 /* Passes turns whose time has come, where the next of the line cannot go then. */
 void order_give_way(struct th_sched *s, struct ep *ep);
 /* It has been picked: when it was not its turn, it passes the one whose turn it was. */

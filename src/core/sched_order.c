@@ -631,21 +631,21 @@ static bool is_let(const struct th_sched *s, const struct ep *ep, const struct i
     return (!ep->options.held && ep->rest_us <= s->now_us) || (it->lane == TH_LANE_MANUAL && !it->tries);
 }
 
-bool th_sched_join(struct th_sched *s, uint64_t delivery, uint64_t after, struct th_queue_row *out)
+struct ep *order_join(struct th_sched *s, uint32_t id, uint64_t after, struct th_queue_row *out)
 {
-    uint32_t id = item_find(s, delivery), next;
-    const struct item *turn = id ? item_at(s, id) : NULL;
-    struct line *l = turn ? line_of(s, turn) : NULL;
+    const struct item *turn = item_at(s, id);
+    struct line *l = line_of(s, turn);
     struct item *it;
     struct ep *ep;
+    uint32_t next;
 
     if (!l || l->turn != id || turn->place != P_FLIGHT)
-        return false;
+        return NULL;
     next = next_of(s, l);
     it = next ? item_at(s, next) : NULL;
     ep = s->ep[l->ep];
     if (!it || it->no <= after || it->due_us > s->now_us || it->tries != turn->tries || !is_let(s, ep, it))
-        return false;
+        return NULL;
     *out = item_row(s, ep, it);
     item_take(s, ep, next);
     it->ep = ep->index;
@@ -657,8 +657,7 @@ bool th_sched_join(struct th_sched *s, uint64_t delivery, uint64_t after, struct
         item_at(s, l->mates)->prev = next;
     l->mates = next;
     ep->under_way++;
-    ep_place(s, ep);
-    return true;
+    return ep;
 }
 
 bool th_sched_passed_next(struct th_sched *s, uint64_t *delivery)
