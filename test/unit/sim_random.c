@@ -130,10 +130,6 @@ static void judge_order(struct hook *h, const struct sim_request *r, const struc
         return;
     if (r->attempt > 1 || d->requests || d->retried || !d->told)
         return;
-    if (r->delivery <= h->newest)
-        fprintf(stderr, "DBG delivery %llu newest %llu batch %u ep %llu crashed %d at %lld mates %u\n",
-                (unsigned long long)r->delivery, (unsigned long long)h->newest, h->batch,
-                (unsigned long long)h->no, d->crashed, (long long)r->at_us, r->mate_n);
     assert_true(r->delivery > h->newest);
     h->newest = r->delivery;
 }
@@ -191,13 +187,6 @@ static void judge_request(struct sim *s, struct sim_request *r)
     struct hook *line = line_of(w, r);
     uint64_t before = r->delivery;
 
-    if (getenv("DBG") && r->endpoint == (uint64_t)atoll(getenv("DBG"))) {
-        fprintf(stderr, "req %lld: %llu/%u lane %u", (long long)r->at_us, (unsigned long long)r->delivery,
-                r->attempt, r->lane);
-        for (unsigned i = 0; i < r->mate_n; i++)
-            fprintf(stderr, " %llu/%u", (unsigned long long)r->mates[i].delivery, r->mates[i].attempt);
-        fprintf(stderr, "\n");
-    }
     if (line) {
         assert_int_equal(line->under_way, 0);
         line->under_way++;
