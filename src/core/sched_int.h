@@ -335,6 +335,8 @@ struct line *line_at(const struct th_sched *s, uint32_t index);
 struct th_queue_row item_row(const struct th_sched *s, const struct ep *ep, const struct item *it);
 /* Whether the turn waits for a moment to come, and when it gives way; INT64_MAX: not before it has ended. */
 bool line_stopped(const struct th_sched *s, const struct line *l, int64_t *until_us);
+/* How many wait behind the turn without a moment of their own. */
+uint32_t order_behind(const struct th_sched *s, const struct line *l);
 /* What waits has to wait for numbers that are not in memory. */
 bool line_is_blocked(const struct th_sched *s, const struct line *l);
 /* An item of a line begins to wait, which may change whose turn it is. */

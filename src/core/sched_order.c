@@ -216,6 +216,15 @@ static uint64_t known_until(const struct line *l)
     return left < unread ? left : unread;
 }
 
+uint32_t order_behind(const struct th_sched *s, const struct line *l)
+{
+    uint32_t n = l->items - (l->turn != 0) - (l->armed != 0);
+
+    for (uint32_t id = l->mates; id; id = item_at(s, id)->next)
+        n--;
+    return n;
+}
+
 bool line_is_blocked(const struct th_sched *s, const struct line *l)
 {
     return l->behind && item_at(s, l->behind)->no >= known_until(l);

@@ -197,20 +197,68 @@ static uint32_t last_item(const struct th_sched *s, const struct ep *ep)
     return item_at(s, ep->retry)->child ? item_at(s, ep->retry)->child : ep->retry;
 }
 
+/* Puts the last of those that wait behind the turn of a line out of memory, at most `most`; returns how many. What is left is still the
+ * beginning of the line. */
+static unsigned cut_line(struct th_sched *s, struct ep *ep, struct line *l, unsigned most)
+{
+    uint32_t stay = 0, n = order_behind(s, l), id, next;
+    unsigned gone = 0;
+
+    for (; n > most; n--) {
+        id = l->behind;
+        heap_remove(s, &l->behind, id);
+        heap_push(s, &stay, id);
+    }
+    if (l->behind)
+        order_hole(ep, l, item_at(s, l->behind)->no);
+    id = heap_dissolve(s, &l->behind);
+    l->behind = stay;
+    for (; id; id = next, gone++) {
+        next = item_at(s, id)->next;
+        item_at(s, id)->next = 0;
+        ep_count(s, ep, -1);
+        spill_note(s, ep, item_at(s, id)->no, s->now_us);
+        item_leave(s, ep, id);
+    }
+    return gone;
+}
+
+/* The same for all lines of an endpoint together. */
+static unsigned cut_lines(struct th_sched *s, struct ep *ep, unsigned most)
+{
+    uint64_t key;
+    void *value;
+    unsigned gone = 0;
+
+    for (size_t i = 0; ep->lines && gone < most && th_map_next(ep->lines, &i, &key, &value);)
+        gone += cut_line(s, ep, value, most - gone);
+    return gone;
+}
+
+/* Puts a few of what an endpoint has waiting out of memory, but leaves it as many as another has. */
+static void evict(struct th_sched *s, struct ep *v, uint32_t others)
+{
+    uint32_t id;
+    unsigned most = v->waiting - others - 1;
+
+    if (most > EVICT_STEP)
+        most = EVICT_STEP;
+    most -= cut_lines(s, v, most);
+    for (; most && v->waiting > others + 1 && (id = last_item(s, v)); most--)
+        push_out(s, v, id);
+}
+
 /* Makes room at the cost of the largest endpoint: what it has for later goes, else its last few items. */
 static bool displace(struct th_sched *s, const struct ep *ep)
 {
     struct ep *v = largest_beside(s, ep);
-    uint32_t had = v ? v->waiting : 0, id;
+    uint32_t had = v ? v->waiting : 0;
 
     if (!v)
         return false;
     sweep(s, v);
-    if (v->waiting == had && v->options.ordered)
-        spill_all(s, v); /* some of its items would be no beginning of their lines */
-    else if (v->waiting == had)
-        for (unsigned i = 0; i < EVICT_STEP && v->waiting > ep->waiting + 1 && (id = last_item(s, v)); i++)
-            push_out(s, v, id);
+    if (v->waiting == had)
+        evict(s, v, ep->waiting);
     v->satisfied = true;
     spill_update(s, v);
     ep_place(s, v);
