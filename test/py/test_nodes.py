@@ -612,3 +612,34 @@ def test_a_backfill_goes_on_when_its_node_is_killed(cluster, receiver):
     rows = one.api.pages(f"/v1/deliveries?endpoint={made['id']}", 1000)
     assert len(rows) == count and len({row["event"] for row in rows}) == count
     until(lambda: all(row["status"] == "delivered" for row in one.api.pages(f"/v1/deliveries?endpoint={made['id']}", 1000)), 60)
+
+
+def test_a_batch_of_a_line_over_a_takeover(cluster, receiver):
+    """The node that sends lists is killed: the other goes on, each key in its order."""
+    one, two = cluster.add(), cluster.add()
+    cluster.balanced(2)
+
+    def answer(_):
+        time.sleep(0.03)
+        return Reply(200)
+
+    got = receiver(answer=answer)
+    hooks = [one.api.post("/v1/webhooks", {"url": got.url(f"/{i}"), "ordering": {"key": None, "batch": 10}}).expect(201).json for i in range(4)]
+    told = []
+    for part in range(12):
+        batch = [{"type": "a.b", "data": {"number": 10 * part + n}} for n in range(10)]
+        one.api.post("/v1/events/batch", batch).expect(202)
+        told += [10 * part + n for n in range(10)]
+        if part == 6:
+            two.kill()
+
+    def lines():
+        seen = collections.defaultdict(list)
+        for request in list(got.requests):
+            seen[request.target] += [element["body"]["data"]["number"] for element in json.loads(request.body)]
+        return seen
+
+    until(lambda: len(lines()) == len(hooks) and all(set(line) == set(told) for line in lines().values()), 60)
+    for path, line in lines().items():
+        assert list(dict.fromkeys(line)) == told, path
+    assert max(len(json.loads(request.body)) for request in got.requests) > 1

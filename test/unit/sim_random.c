@@ -584,6 +584,7 @@ static void test_random_worlds(void **state)
     }
     for (uint64_t seed = 1; seed <= n; seed++)
         run_world(seed);
+    run_world(75); /* three ordered endpoints that displace one another */
 }
 
 int main(void)
