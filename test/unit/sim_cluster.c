@@ -868,7 +868,8 @@ static void run_world(uint64_t seed)
                                           .commit_us = seed % 5 ? 3000 : 40000,
                                           .follow_rows = seed % 7 ? 4096 : 8,
                                           .fanout_step = seed % 4 == 1 ? 2 : 0,
-                                          .max_items_per_endpoint = (uint32_t)given("TH_SIM_ITEMS", seed % 4 == 3 ? 16 : 0),
+                                          .max_items_per_endpoint =
+                                              (uint32_t)given("TH_SIM_ITEMS", seed % 4 == 3 ? 16 : 0),
                                           .jitter = seed % 2};
     struct world w = {0};
     struct th_cluster_counts counts;
