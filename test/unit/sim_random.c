@@ -25,6 +25,8 @@ struct seen {                /* one delivery, from outside */
     int64_t failed_us;       /* end of the last failed answer; -1: none */
     unsigned requests, ok;
     bool open, crashed, retried, delivered, loose; /* loose: no claim about its time any more */
+    bool
+        uncounted; /* cancelled while a request was under way, whose attempt is in the log and counts for nothing */
     /* as its publisher was told; wall ms, 0: not given. cancelled: a cancel of it has been answered */
     int64_t deliver_at, expires_at;
     bool told, cancelled; /* told: its event is accepted; else the publisher was told that nobody knows */
@@ -146,8 +148,8 @@ static void judge_one(struct sim *s, const struct sim_request *r)
     assert_true(!d->deliver_at || w->wall_moved || d->retried || r->wall.ms >= d->deliver_at);
     assert_true(!d->cancelled || d->retried);
     if (r->attempt <= d->attempt) {
-        assert_true(
-            d->crashed); /* the same attempt again: the process died before its outcome was on record */
+        /* the same attempt again: the process died before its outcome was on record */
+        assert_true(d->crashed || d->uncounted);
         assert_true(r->attempt == d->attempt);
         w->duplicates++;
     } else {
@@ -163,7 +165,7 @@ static void judge_one(struct sim *s, const struct sim_request *r)
         assert_true(!d->delivered || d->retried || d->crashed);
         d->tries += more;
     }
-    d->crashed = false;
+    d->crashed = d->uncounted = false;
     d->open = true;
     d->attempt = r->attempt;
     d->requests++;
@@ -359,6 +361,7 @@ static void do_cancel(struct world *w)
     for (uint32_t i = 0; i < a.n; i++) {
         struct seen *d = seen_of(w, a.first + i);
 
+        d->uncounted |= d->open;
         d->cancelled = !d->open; /* what is under way may end, and be on record, in its own time */
         d->retried = false;
         d->loose = true;
