@@ -125,6 +125,7 @@ static const char *check_line(const struct th_sched *s, const struct ep *ep, con
     const struct item *turn = l->turn ? item_at(s, l->turn) : NULL;
     uint32_t items = (l->turn ? 1u : 0u) + (l->armed ? 1u : 0u);
 
+    CHECK(l->blocked == (!l->turn && l->behind), "a line is blocked unnoticed");
     for (uint32_t id = l->behind; id; id = heap_walk(s, l->behind, id)) {
         const struct item *it = item_at(s, id);
         CHECK(it->place == P_LINE && it->ep == ep->index && item_line(it) == l->index,
@@ -210,6 +211,8 @@ static const char *check_ep(const struct th_sched *s, const struct ep *ep)
     }
     CHECK(ep->fill != F_WANTING || ep->spill_from, "an endpoint wants nothing");
     CHECK(ep->fill == F_NONE || !th_list_empty(&ep->fill_link), "an endpoint waits for the store on no list");
+    CHECK(ep->fill != F_NONE || !ep->spill_from || !ep->blocked,
+          "a line waits for the store and nobody asks");
     CHECK(ep->fill != F_NONE || !ep->spill_from || ep->satisfied,
           "an endpoint has not read enough and does not ask");
     CHECK(ep->fill != F_NONE || !ep->spill_from ||

@@ -116,6 +116,7 @@ struct line { /* sched_order.c; in memory that does not move */
     uint64_t passed;    /* the last that was given up, until the next has been delivered; 0: none */
     uint32_t hole_pass; /* the pass in which left_from was noted */
     uint32_t next_free;
+    bool blocked;         /* counted in ep->blocked */
     bool gave_up;         /* the turn, or a mate, has failed for good, and is about to leave */
     uint32_t mates;       /* under way with the request of the turn: a list */
     uint64_t mate_passed; /* the highest of them that has failed for good; 0: none */
@@ -182,7 +183,8 @@ struct ep {
     struct th_map *lines; /* by order; NULL: none */
     int64_t
         lines_us; /* before then none of a line goes: another process may have one under way; INT64_MIN: they go */
-    uint32_t kept; /* items on `retry` that belong to a line: they stay in memory beside the share */
+    uint32_t blocked; /* lines of which all that is in memory waits for what is in the store alone */
+    uint32_t kept;    /* items on `retry` that belong to a line: they stay in memory beside the share */
 
     /* what the store has and memory has not: sched_spill.c */
     uint64_t spill_from; /* unread numbers from here on; 0: none */

@@ -49,7 +49,7 @@ bool spill_parks(const struct th_sched *s, const struct ep *ep, int64_t due_us)
 
 void spill_update(struct th_sched *s, struct ep *ep)
 {
-    bool wants = ep->spill_from && (!ep->satisfied || ep_held_items(ep) < refill_below(s));
+    bool wants = ep->spill_from && (!ep->satisfied || ep->blocked || ep_held_items(ep) < refill_below(s));
 
     if (ep->fill == F_NONE && wants) {
         ep->fill = F_WANTING;

@@ -287,7 +287,7 @@ static bool is_preceded(const struct th_sched *s, const struct line *l)
 }
 
 /* Chooses the turn, and the moment at which it has to give way. `first`: this one does not go to the end of what waits. */
-static void update(struct th_sched *s, struct ep *ep, struct line *l, uint32_t first)
+static void choose(struct th_sched *s, struct ep *ep, struct line *l, uint32_t first)
 {
     disarm(s, ep, l);
     if (l->turn && !waits(s, l->turn))
@@ -323,8 +323,18 @@ static void update(struct th_sched *s, struct ep *ep, struct line *l, uint32_t f
     }
     if (l->left_from) /* who is next is in the store */
         spill_park(s, ep, l->left_from, s->now_us);
-    if (line_is_blocked(s, l) && ep->spill_from) /* and is read, although there is enough of others */
-        ep->satisfied = false;
+}
+
+/* The same, and counts the line where all that it has here waits for what is in the store. */
+static void update(struct th_sched *s, struct ep *ep, struct line *l, uint32_t first)
+{
+    bool blocked;
+
+    choose(s, ep, l, first);
+    blocked = !l->turn && l->behind;
+    ep->blocked += blocked;
+    ep->blocked -= l->blocked;
+    l->blocked = blocked;
 }
 
 static void mate_leave(struct th_sched *s, struct line *l, uint32_t id)
@@ -586,6 +596,7 @@ void order_drop(struct th_sched *s, struct ep *ep)
     th_map_fini(ep->lines);
     th_free(ep->lines);
     ep->lines = NULL;
+    ep->blocked = 0;
 }
 
 /* ---- for the engine ---- */

@@ -54,6 +54,8 @@ bool th_fence_init(struct th_engine *e)
 
 void th_fence_fini(struct th_engine *e)
 {
+    while (!th_list_empty(&e->fence.waiting))
+        th_free(TH_CONTAINER(th_list_pop(&e->fence.waiting), struct th_fence_wait, link));
     th_free(e->fence.rows);
     th_free(e->fence.questions);
 }

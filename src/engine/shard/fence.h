@@ -26,7 +26,8 @@ struct th_fence {
     uint64_t fan_steps;                   /* home: begun */
 };
 
-/** Waits until all deliveries up to `no` and all events up to `event` are known to this engine. */
+/** Waits until all deliveries up to `no` and all events up to `event` are known to this engine. It is the first member of a block of
+ * th_malloc, which `run` frees; an engine that ends before that frees it instead. */
 struct th_fence_wait {
     struct th_list link;
     uint64_t no, event;

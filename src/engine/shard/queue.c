@@ -159,8 +159,8 @@ void th_queue_walk_begin(struct th_engine *e)
 /* ---- refills ---- */
 
 struct refill {
-    struct th_walk walk;
     struct th_fence_wait wait;
+    struct th_walk walk;
     struct th_engine *e;
     struct th_mono due[1024];
     struct th_queue_row rows[1024];

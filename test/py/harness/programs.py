@@ -61,6 +61,15 @@ def fresh(folder, *inputs):
         note.write_text(digest.hexdigest())
 
 
+def renew(source, copy):
+    """Copies a file where it differs, in one step, since programs of other tests read the copy at any moment."""
+    if copy.exists() and copy.read_bytes() == source.read_bytes():
+        return
+    part = copy.with_name(copy.name + ".part")
+    shutil.copy(source, part)
+    part.replace(copy)
+
+
 def run(command, folder, env=None, timeout_s=240):
     return subprocess.run([str(part) for part in command], cwd=folder, env={**os.environ, **(env or {})},
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
@@ -79,7 +88,7 @@ def node_folder(name="node", source=None):
     with fresh(folder, *lists, version(node, "--version")) as stale:
         for file in sorted(source.iterdir()):
             if file.is_file():
-                shutil.copy(file, folder)
+                renew(file, folder / file.name)
         if stale:
             made = run([npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--no-progress"], folder)
             unreachable = made.returncode and UNREACHABLE.search(made.stdout)
