@@ -563,6 +563,8 @@ bool th_cluster_join(struct th_cluster *c, unsigned node)
     n->epoch = row->epoch;
     n->seq = 0;
     n->confirmed_us = c->options.clock(c->options.ctx, node);
+    n->caught_up = n->lapses_read = n->lapses;
+    n->lapse_upto = 0;
     n->leaves = n->tell_soon = false;
     n->look_at_us = n->publish_at_us = 0;
     n->connection++;

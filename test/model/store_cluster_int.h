@@ -41,6 +41,7 @@ struct cl_message {
     bool ok, leaves;
     uint64_t take[TH_SLOT_WORDS], give[TH_SLOT_WORDS];
     uint64_t applied; /* FOLLOW: what the process has applied */
+    unsigned lapses;  /* FOLLOW: of the process, when it asked */
     struct st_slots *view;
     int64_t ago_us[TH_SLOTS]; /* LOOK: when each slot was taken from a dead node; -1: never */
 };
@@ -76,6 +77,9 @@ struct cl_node { /* the process's side */
     bool up, frozen, away, broken, tell_soon, leaves, view_wanted;
     bool busy; /* the writer waits for an answer */
     int64_t epoch, seq, sent_us, confirmed_us;
+    /* as in postgres_lease.h, and postgres_share.h */
+    unsigned lapses, caught_up, lapses_read;
+    uint64_t lapse_upto;
     int64_t retry_at_us, look_at_us, publish_at_us, hears_at_us; /* the database's clock; hears: of the cut */
     int64_t cut_until_us;
     uint64_t start;

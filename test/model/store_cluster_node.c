@@ -194,8 +194,25 @@ static void looked(struct cl_node *n, struct cl_message *m)
 
 /* ---- answers ---- */
 
-static void followed(struct cl_node *n, struct th_follow *f)
+static bool is_young(struct cl_node *n)
 {
+    return n->confirmed_us && own_clock(n) - n->confirmed_us < n->c->options.lease_us / 10 * 7;
+}
+
+static void renewed(struct cl_node *n, int64_t sent_us)
+{
+    n->lapses += !is_young(n);
+    n->confirmed_us = sent_us;
+}
+
+static void followed(struct cl_node *n, struct th_follow *f, unsigned lapses)
+{
+    if (lapses != n->lapses_read) {
+        n->lapses_read = lapses;
+        n->lapse_upto = f->upto;
+    }
+    if (f->seen >= n->lapse_upto)
+        n->caught_up = n->lapses_read;
     n->tell_soon = n->tell_soon || f->cancelled_count || f->erased_count;
     for (uint32_t i = 0; i < f->row_count; i++)
         n->tell_soon = n->tell_soon || f->rows[i].kind != TH_ROW_HEALTH;
@@ -204,7 +221,7 @@ static void followed(struct cl_node *n, struct th_follow *f)
 static void resolved(struct cl_node *n, struct cl_message *m)
 {
     n->epoch = m->epoch;
-    n->confirmed_us = m->sent_us;
+    renewed(n, m->sent_us);
     n->away = false;
     if (n->batch && m->seq >= n->batch->seq) {
         n->seq = m->seq;
@@ -226,7 +243,7 @@ void cl_answered(struct cl_message *m)
         if (!take_read(n, m->held))
             return;
         if (m->kind == CL_FOLLOW)
-            followed(n, (struct th_follow *)m->held->op);
+            followed(n, (struct th_follow *)m->held->op, m->lapses);
         give(n, m->held);
         return;
     }
@@ -237,7 +254,7 @@ void cl_answered(struct cl_message *m)
     }
     switch ((int)m->kind) {
     case CL_BATCH:
-        n->confirmed_us = n->batch->sent_us;
+        renewed(n, n->batch->sent_us);
         end_batch(n);
         break;
     case CL_RESOLVE:
@@ -429,6 +446,7 @@ static void begin_read(struct cl_node *n, struct cl_held *h)
     if (h->op->kind == TH_OP_FOLLOW) {
         struct th_follow *f = (struct th_follow *)h->op;
         give_slots(n, f);
+        m->lapses = n->lapses;
         if (!f->seen)
             f->seen = n->start;
         if (n->tell_soon || n->c->now_us >= n->publish_at_us) {
@@ -496,7 +514,7 @@ static bool port_may_send(struct th_store *store)
 {
     struct cl_node *n = node_of(store);
 
-    return n->confirmed_us && own_clock(n) - n->confirmed_us < n->c->options.lease_us / 10 * 7;
+    return is_young(n) && n->lapses == n->caught_up;
 }
 
 static bool port_is_shared(struct th_store *store)

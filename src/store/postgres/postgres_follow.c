@@ -358,6 +358,7 @@ static int read_news(struct pg_store *s, struct th_follow *op, uint64_t seen)
 /** True when there is something behind `seen`. */
 static bool look(struct pg_store *s, struct th_follow *op, uint64_t seen)
 {
+    const uint32_t lapses = atomic_load(&s->lease.lapses);
     char me[24];
     const char *values[] = {text(me, (uint64_t)s->lease.node)};
     PGresult *r =
@@ -369,6 +370,12 @@ static bool look(struct pg_store *s, struct th_follow *op, uint64_t seen)
     unsigned slots = 0;
     bool more = r && number(r, 0, 0) > seen;
 
+    if (r && lapses != s->share.lapses) {
+        s->share.lapses = lapses;
+        s->share.lapse_upto = number(r, 0, 0);
+    }
+    if (seen >= s->share.lapse_upto)
+        pg_lease_caught_up(&s->lease, s->share.lapses);
     op->told = r && PQgetisnull(r, 0, 1) ? UINT64_MAX : r ? number(r, 0, 1) : 0;
     for (unsigned i = 0; i < TH_SLOTS; i++)
         slots += th_slots_have(op->slots, i);

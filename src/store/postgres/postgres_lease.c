@@ -192,10 +192,29 @@ void pg_lease_fence(struct pg_db *db, struct pg_lease *l)
                4, values);
 }
 
+static bool is_young(const struct pg_lease *l)
+{
+    int64_t confirmed = atomic_load_explicit(&l->confirmed_us, memory_order_relaxed);
+
+    return confirmed && pg_lease_now_us() - confirmed < (int64_t)l->ttl_ms * 700;
+}
+
+static void renewed(struct pg_lease *l, int64_t sent_us)
+{
+    if (l->share && !is_young(l))
+        atomic_fetch_add(&l->lapses, 1);
+    atomic_store(&l->confirmed_us, sent_us);
+}
+
 void pg_lease_confirm(struct pg_lease *l)
 {
     l->acknowledged = l->seq;
-    atomic_store(&l->confirmed_us, l->sent_us);
+    renewed(l, l->sent_us);
+}
+
+void pg_lease_caught_up(struct pg_lease *l, uint32_t lapses)
+{
+    atomic_store(&l->caught_up, lapses);
 }
 
 enum th_error pg_lease_resolve(struct pg_db *db, struct pg_lease *l, bool *committed)
@@ -222,7 +241,7 @@ enum th_error pg_lease_resolve(struct pg_db *db, struct pg_lease *l, bool *commi
         return TH_CONFLICT;
     *committed = seq >= l->seq;
     l->seq = l->acknowledged = seq;
-    atomic_store(&l->confirmed_us, sent_us);
+    renewed(l, sent_us);
     return TH_OK;
 }
 
@@ -248,7 +267,5 @@ void pg_lease_release(struct pg_db *db, struct pg_lease *l)
 
 bool pg_lease_holds(const struct pg_lease *l)
 {
-    int64_t confirmed = atomic_load_explicit(&l->confirmed_us, memory_order_relaxed);
-
-    return confirmed && pg_lease_now_us() - confirmed < (int64_t)l->ttl_ms * 700;
+    return is_young(l) && atomic_load(&l->lapses) == atomic_load(&l->caught_up);
 }

@@ -18,6 +18,9 @@ struct pg_lease {
     int64_t sent_us;      /* when the renewal under way was sent */
     _Atomic int64_t
         confirmed_us; /* boot time: when the last renewal that is confirmed was sent; 0: none is */
+    /** How often it was renewed after it had ended for this node. What others have changed meanwhile, they may have answered without waiting
+     * for this node (told.c); so it sends nothing before its engine has applied that: see pg_lease_caught_up. */
+    _Atomic uint32_t lapses, caught_up;
 };
 
 struct pg_holder { /* the node that works on the database */
@@ -44,7 +47,9 @@ void pg_lease_confirm(struct pg_lease *l);
 enum th_error pg_lease_resolve(struct pg_db *db, struct pg_lease *l, bool *committed);
 /** Gives everything up, so that another node need not wait. */
 void pg_lease_release(struct pg_db *db, struct pg_lease *l);
-/** Whether a request may still be sent: seven tenths of the lease at most have gone since the last confirmed renewal was sent. Any
- * thread. */
+/** The engine has applied what was committed when `lapses` was read. Any thread. */
+void pg_lease_caught_up(struct pg_lease *l, uint32_t lapses);
+/** Whether a request may still be sent: seven tenths of the lease at most have gone since the last confirmed renewal was sent, and nothing
+ * was missed. Any thread. */
 bool pg_lease_holds(const struct pg_lease *l);
 #endif

@@ -26,6 +26,8 @@ struct pg_share {
     struct pg_hung hung;
     bool opened, tell_soon; /* tell_soon: another node waits for this one */
     uint64_t published;
+    uint64_t lapse_upto; /* what was committed when `lapses` of the lease was as here */
+    uint32_t lapses;
     int64_t publish_at_us;
     /* owner: any thread, under lock */
     pthread_mutex_t lock;
