@@ -73,6 +73,7 @@ static void take_slots(struct th_engine *e, const uint64_t *slots)
     }
     if (!any)
         return;
+    th_fence_slots_went(e, went);
     e->entering = true;
     for (size_t i = 0; th_map_next(&e->endpoints, &i, &no, &value);) {
         struct th_ep *ep = value;

@@ -97,7 +97,7 @@ static void release(struct th_engine *e)
     for (uint32_t i = 0; i < f->count; i++) {
         if (f->rows[i].no > upto)
             f->rows[left++] = f->rows[i];
-        else if (th_is_mine(e, f->rows[i].endpoint)) /* else its slot has gone */
+        else if (th_is_mine(e, f->rows[i].endpoint)) /* else its slot has gone since it was offered */
             th_queue_insert_now(e, &f->rows[i], th_clock_due(e, &f->rows[i]));
     }
     f->count = left;
@@ -326,6 +326,18 @@ void th_fence_forget(struct th_engine *e, uint64_t no)
         if (f->rows[i].no != no)
             f->rows[left++] = f->rows[i];
     f->count = left;
+}
+
+void th_fence_slots_went(struct th_engine *e, const uint64_t *went)
+{
+    struct th_fence *f = &e->fence;
+    uint32_t left = 0;
+
+    for (uint32_t i = 0; i < f->count; i++)
+        if (!th_slots_have(went, th_slot_of(f->rows[i].endpoint)))
+            f->rows[left++] = f->rows[i];
+    f->count = left;
+    f->slots_went++;
 }
 
 void th_fence_wait(struct th_engine *e, struct th_fence_wait *w)

@@ -23,9 +23,12 @@ struct th_fence {
     uint64_t accepts_begun, accepts_done; /* of this engine */
     unsigned unknown;                     /* of these, sent again because nobody knew the outcome */
     uint64_t last_left;                   /* the highest event of which it left deliveries */
+    uint64_t slots_went;                  /* how often slots have gone to other nodes */
     uint64_t fan_steps;                   /* home: begun */
 };
 
+/** Forgets the rows of slots that have gone to another node: it ends these deliveries, perhaps before the slots come back. */
+void th_fence_slots_went(struct th_engine *e, const uint64_t *went);
 /** Waits until all deliveries up to `no` and all events up to `event` are known to this engine. It is the first member of a block of
  * th_malloc, which `run` frees; an engine that ends before that frees it instead. */
 struct th_fence_wait {

@@ -162,6 +162,7 @@ struct refill {
     struct th_fence_wait wait;
     struct th_walk walk;
     struct th_engine *e;
+    uint64_t slots_went;
     struct th_mono due[1024];
     struct th_queue_row rows[1024];
 };
@@ -170,11 +171,13 @@ static void take_refill(struct th_engine *e, struct th_fence_wait *w)
 {
     struct refill *r = TH_CONTAINER(w, struct refill, wait);
     const struct th_op *op = &r->walk.op;
+    /* if slots have gone since, its own may have been among them, and be back: another node has worked on what was read */
+    bool failed = op->error || r->slots_went != e->fence.slots_went;
 
-    for (uint32_t i = 0; !op->error && i < r->walk.count; i++)
+    for (uint32_t i = 0; !failed && i < r->walk.count; i++)
         r->due[i] = th_clock_due(e, &r->rows[i]);
-    th_sched_refilled(e->sched, r->walk.endpoint, r->rows, r->due, op->error ? 0 : r->walk.count,
-                      r->walk.next, op->error != TH_OK, e->now.mono);
+    th_sched_refilled(e->sched, r->walk.endpoint, r->rows, r->due, failed ? 0 : r->walk.count, r->walk.next,
+                      failed, e->now.mono);
     th_free(r);
 }
 
@@ -210,6 +213,7 @@ void th_queue_refill(struct th_engine *e)
             return;
         }
         r->e = e;
+        r->slots_went = e->fence.slots_went;
         r->walk.op = (struct th_op){.kind = TH_OP_WALK, .done = refilled, .user = r};
         r->walk.from = want.from;
         r->walk.endpoint = want.endpoint;

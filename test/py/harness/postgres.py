@@ -105,7 +105,7 @@ class Postgres:
                 for pid in self.children():
                     self._signal(pid, signal.SIGKILL)
             self._signal(self.process.pid, how)
-            self.process.wait(30)
+            self.process.wait(120)  # its last checkpoint may be long on a disk that is busy
         if how == signal.SIGKILL:
             (self.data / "postmaster.pid").unlink(missing_ok=True)
 
