@@ -514,7 +514,7 @@ void th_cluster_freeze(struct th_cluster *c, unsigned node, bool on)
         n->waiting_n = 0;
 }
 
-void th_cluster_cut(struct th_cluster *c, unsigned node, int64_t until_us)
+int64_t th_cluster_cut(struct th_cluster *c, unsigned node, int64_t until_us)
 {
     struct cl_node *n = &c->nodes[node - 1];
 
@@ -523,6 +523,7 @@ void th_cluster_cut(struct th_cluster *c, unsigned node, int64_t until_us)
     n->hears_at_us = until_us;
     if (cl_below(c, 2))
         n->hears_at_us = c->now_us + cl_below(c, (uint32_t)c->options.lease_us);
+    return n->hears_at_us > until_us ? n->hears_at_us : until_us;
 }
 
 void th_cluster_restart(struct th_cluster *c, int64_t until_us)

@@ -38,8 +38,9 @@ void th_cluster_leave(struct th_cluster *c, unsigned node);
 void th_cluster_died(struct th_cluster *c, unsigned node);
 /** It does nothing for a while; what comes for it waits. */
 void th_cluster_freeze(struct th_cluster *c, unsigned node, bool on);
-/** Nothing passes between it and the database until then. What is under way is lost, or comes later. */
-void th_cluster_cut(struct th_cluster *c, unsigned node, int64_t until_us);
+/** Nothing passes between it and the database until then. What is under way is lost, or comes later. Returns when it notices, which may be
+ * after the end: until then it waits for answers that do not come. */
+int64_t th_cluster_cut(struct th_cluster *c, unsigned node, int64_t until_us);
 /** The database is away until then: what it was doing is rolled back, every connection ends. */
 void th_cluster_restart(struct th_cluster *c, int64_t until_us);
 /** Whether a message would pass now. */

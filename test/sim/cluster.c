@@ -114,8 +114,7 @@ void sim_node_freeze(struct sim_node *n, int64_t thaw_us)
 
 void sim_node_cut(struct sim_node *n, int64_t until_us)
 {
-    faulty_until(n, until_us);
-    th_cluster_cut(n->c->store, n->id, until_us);
+    faulty_until(n, th_cluster_cut(n->c->store, n->id, until_us));
 }
 
 void sim_node_stop(struct sim_node *n)
