@@ -148,6 +148,12 @@ def test_a_receiver_that_refuses_every_token(tenant):
             row = deliveries(tenant, event=event)[0]
             assert row["attempt_count"] <= 2 and row["last_attempt"]["status"] == 401, row
         assert len(target.requests) <= 8 and tokens.given <= 8
+        # many at once use each other's tokens
+        ids = publish(tenant, 40)
+        for event in ids:
+            row = eventually(lambda: [row for row in deliveries(tenant, event=event) if row["attempt_count"] and row["status"] == "retrying"  # noqa: B023
+                                      and row["next_attempt_at"] > row["last_attempt"]["time"][:17]])[0]
+            assert row["attempt_count"] <= 2, row
 
 
 BAD = {
