@@ -267,4 +267,4 @@ def test_who_gets_a_version_that_ends_is_told(server, receiver):
     eventually(lambda: counts() == [0, 1])
     eventually(lambda: running.text().count(line) > said)
     publish(running.api, NEW)  # commits are in order, so what a start had told would be there by now
-    assert len(running.api.as_tenant("operator").pages("/v1/events?type=endpoint.version_ending", 100)) == 2  # a start tells nobody again
+    assert len(running.api.as_tenant("operator").pages("/v1/events?event_type=endpoint.version_ending", 100)) == 2  # a start tells nobody again

@@ -94,9 +94,10 @@ static void take_slots(struct th_engine *e, const uint64_t *slots)
 
 /* ---- deliveries ---- */
 
+/* The queue may be being read as it was before the cancel. */
 static void forget(struct th_engine *e, uint64_t no)
 {
-    th_fence_forget(e, no);
+    th_queue_ended(e, no);
     th_sched_cancel(e->sched, no);
 }
 
