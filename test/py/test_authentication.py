@@ -75,6 +75,13 @@ def test_much_text_and_a_pause_leave_it_as_it_is(tenant, receiver):
         assert shown["authentication"] == BASIC and shown["headers"] == {"X-Other": "v"}
     tenant.post("/v1/events", {"type": "a.b", "data": {}}).expect(202)
     assert last_attempt(tenant, hook)[0]["status"] == "delivered" and target.requests[0].header("X-Other") == "v"
+    gone = receiver(answer=lambda request: Reply(410 if b"a.b" in request.body else 200))
+    tenant.patch(path, {"url": gone.url()}).expect(200)
+    tenant.post("/v1/events", {"type": "a.b", "data": {}}).expect(202)
+    eventually(lambda: tenant.get(path).json.get("disabled"))  # by its answer: nobody has read its texts for that
+    tenant.post(f"{path}/test", {}).expect(202)
+    test = gone.wait_for(2)[1]
+    assert test.header("Authorization") == basic(BASIC["username"], BASIC["password"]) and test.header("X-Other") == "v"
 
 
 @pytest.mark.parametrize("auth, pointer, word", [
