@@ -487,7 +487,8 @@ void th_sched_refilled(struct th_sched *s, uint64_t endpoint, const struct th_qu
         narrow(s, ep); /* still spilled, as far as it knows */
         ep->spill_from = next;
     }
-    ep->walked_us += s->now_us - ep->walk_began_us;
+    if (!failed) /* how long the store was away says nothing of what reading costs */
+        ep->walked_us += s->now_us - ep->walk_began_us;
     th_list_remove(&ep->fill_link);
     ep->fill = F_NONE;
     if (ep->missed)
