@@ -417,7 +417,8 @@ static void item_set(struct item *it, const struct th_queue_row *row, int64_t du
     it->event = row->event;
     it->due_us = due_us;
     item_times_set(it, row->due, row->round);
-    it->tries = row->tries;
+    it->tries = row->tries & 127u;
+    it->renewed = (row->marks & TH_MARK_RENEWED) != 0;
     it->attempts = row->attempts;
     it->lane = row->lane & 3u;
 }

@@ -65,10 +65,13 @@ struct item { /* 64 bytes */
     uint32_t next, prev, child; /* list: next, prev. Heap: next sibling; prev sibling or parent; first child.
                                    Under way: child is a set of enum under_way */
     uint32_t chain;             /* next item of the same hash bucket */
-    uint8_t tries;
+    unsigned tries : 7;         /* at most TH_MAX_DELAYS + 1 */
+    unsigned renewed : 1;       /* TH_MARK_RENEWED */
     unsigned lane : 2, place : 4, booked : 2; /* enum th_lane, enum place, enum booked */
-    uint16_t attempts;
+    unsigned attempts : 16;
 };
+_Static_assert(sizeof(struct item) == 64, "an item is a line of the cache");
+
 enum under_way {
     W_CANCELLED = 1,
     W_ASKED = 2,    /* th_sched_ask */

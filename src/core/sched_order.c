@@ -641,8 +641,9 @@ struct th_queue_row item_row(const struct th_sched *s, const struct ep *ep, cons
                                  .due = item_due_ms(it),
                                  .round = item_round(it),
                                  .lane = it->lane & 3,
-                                 .tries = it->tries,
-                                 .attempts = it->attempts};
+                                 .tries = (uint8_t)it->tries,
+                                 .marks = it->renewed ? TH_MARK_RENEWED : 0,
+                                 .attempts = (uint16_t)it->attempts};
 }
 
 /* While an endpoint is held or rests, only what was asked for by hand goes. */

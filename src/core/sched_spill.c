@@ -447,7 +447,8 @@ static uint64_t take_rows(struct th_sched *s, struct ep *ep, const struct th_que
         it->event = rows[i].event;
         it->due_us = due[i].us;
         item_times_set(it, rows[i].due, rows[i].round);
-        it->tries = rows[i].tries;
+        it->tries = rows[i].tries & 127u;
+        it->renewed = (rows[i].marks & TH_MARK_RENEWED) != 0;
         it->attempts = rows[i].attempts;
         it->lane = rows[i].lane & 3u;
         item_put(s, ep, id, false);
