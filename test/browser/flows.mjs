@@ -483,7 +483,7 @@ const flows = {
       await page.goto(`${server}/ui/endpoints/${endpoint}?view=verify`);
     } else {
       await page.goto(link);
-      await page.locator('tr[data-href]').first().click();
+      await page.locator('tr[data-href*="endpoints/"]').first().click();
       await page.getByRole('link', { name: 'Verify', exact: true }).click();
     }
     const panel = page.getByRole('region', { name: 'Why does a signature not verify?' }), explain = panel.getByRole('button', { name: 'Explain' });
@@ -648,7 +648,7 @@ const flows = {
     await page.getByRole('region', { name: 'Data' }).first().waitFor();
     // replay
     await page.getByRole('link', { name: 'Endpoints' }).first().click();
-    await page.locator('tr[data-href]').first().click();
+    await page.locator('tr[data-href*="endpoints/"]').first().click();
     await page.getByRole('button', { name: 'Send again…' }).click();
     await page.getByLabel('Also what has arrived').check();
     await page.getByRole('button', { name: /^Send [1-9]/ }).click();
@@ -678,7 +678,7 @@ const flows = {
     await page.goto(links.secrets);
     await page.getByRole('heading', { name: 'Webhooks' }).waitFor();
     assert.equal(await page.evaluate(() => document.documentElement.lang), 'de');
-    await page.locator('tr[data-href]').first().click();
+    await page.locator('tr[data-href*="endpoints/"]').first().click();
     await page.getByRole('region', { name: 'Geheimnisse' }).getByRole('button', { name: 'Erneuern…' }).click();
     await page.getByRole('button', { name: 'Erneuern', exact: true }).click();
     await page.getByRole('dialog', { name: 'Das neue Geheimnis' }).locator('code').first().waitFor();
