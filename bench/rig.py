@@ -76,20 +76,29 @@ class Syncs:
         return sorted(took / 1e6 for _, took in struct.iter_unpack("=QQ", notes))
 
 
+def loads(build, runs):
+    """Runs load generators at the same time, each given by (board, port, options); gives their figures."""
+    processes = []
+    for board, port, options in runs:
+        command = [str(build / "bench" / "bench_load"), "--board", board.path, "--port", str(port)]
+        for name, value in options.items():
+            command += [f"--{name}"] + ([] if value is True else [str(value)])
+        processes.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
+    printed = [process.communicate()[0] for process in processes]
+    for process, text in zip(processes, printed):
+        if not text:
+            raise SystemExit(f"the load generator failed (status {process.returncode})")
+    return [json.loads(text) for text in printed]
+
+
 def load(build, board, port, **options):
-    """Runs the load generator; gives its figures."""
-    command = [str(build / "bench" / "bench_load"), "--board", board.path, "--port", str(port)]
-    for name, value in options.items():
-        command += [f"--{name}"] + ([] if value is True else [str(value)])
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
-    if not done.stdout:
-        raise SystemExit(f"the load generator failed (status {done.returncode})")
-    return json.loads(done.stdout)
+    """Runs one load generator; gives its figures."""
+    return loads(build, [(board, port, options)])[0]
 
 
-def start_engine(build, folder, *flags, env=None):
+def start_engine(build, folder, *flags, env=None, listen="127.0.0.1:0"):
     server = Server(pathlib.Path(folder) / "data", binary=build / "tenterhook", admin_key=KEY,
-                    flags=["--allow-network", "127.0.0.0/8", *flags], env=env)
+                    flags=["--allow-network", "127.0.0.0/8", *flags], env=env, listen=listen)
     begun = time.perf_counter()
     server.start()
     server.ready_ms = (time.perf_counter() - begun) * 1000
