@@ -121,6 +121,39 @@ struct th_op *st_group_cut(struct th_op **list, uint32_t *count)
     return first;
 }
 
+/** Under the lock. */
+static struct th_op *take_queue(struct st_store *s)
+{
+    struct th_op *list = s->head;
+
+    s->head = NULL;
+    s->tail = &s->head;
+    s->queued = s->urgent = 0;
+    return list;
+}
+
+struct th_op *st_group_join(struct st_store *s, struct th_op *first, uint32_t *count,
+                            bool (*may)(void *ctx, const struct th_op *op), void *ctx)
+{
+    struct th_op *last = first, *list;
+    uint32_t rows = 0;
+    size_t bytes = 0;
+
+    pthread_mutex_lock(&s->lock);
+    list = take_queue(s);
+    pthread_mutex_unlock(&s->lock);
+    op_weight(last, &rows, &bytes);
+    for (; last->next; last = last->next)
+        op_weight(last->next, &rows, &bytes);
+    for (; list && rows < GROUP_ROWS && bytes < GROUP_BYTES && may(ctx, list); *count += 1) {
+        last = last->next = list;
+        list = list->next;
+        op_weight(last, &rows, &bytes);
+    }
+    last->next = NULL;
+    return list;
+}
+
 static struct timespec in_ms(unsigned ms)
 {
     struct timespec until;
@@ -176,10 +209,7 @@ bool st_group_wait(struct st_store *s, struct th_op **list)
 
     pthread_mutex_lock(&s->lock);
     more = wait_for_work(s);
-    *list = s->head;
-    s->head = NULL;
-    s->tail = &s->head;
-    s->queued = s->urgent = 0;
+    *list = take_queue(s);
     pthread_mutex_unlock(&s->lock);
     return more;
 }

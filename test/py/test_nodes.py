@@ -560,6 +560,35 @@ def test_a_transaction_that_stays_open_costs_little(cluster, receiver):
     assert sorted(numbers(got)) == list(range(sent))
 
 
+def test_what_waits_for_its_turn_goes_in_one_commit(cluster):
+    """A node whose commit waits for those of others takes along what it is asked meanwhile."""
+    node, statuses = cluster.add(env={"TENTERHOOK_STORE_LEASE": "60s"}), []
+
+    def commits():
+        return int(cluster.sql("SELECT coalesce(max(seq),0) FROM tenterhook.log")[0][0])
+
+    def publisher(number):
+        thread = threading.Thread(target=lambda: statuses.append(publish(Api(node.at, KEY, timeout_s=60), number).status))
+        thread.start()
+        return thread
+
+    publish(node.api, 0).expect(202)
+    taken = []
+    for _ in range(5):  # a commit of something else may come between
+        before, release = commits(), cluster.lock("shared")
+        threads = [publisher(1)]
+        until(lambda: cluster.sql("SELECT 1 FROM pg_stat_activity WHERE wait_event_type='Lock' AND query LIKE 'UPDATE%shared%'"), 20)
+        threads += [publisher(2), publisher(3)]
+        until(lambda: counted(node, "tenterhook_store_queue") >= 3, 20)
+        release()
+        for thread in threads:
+            thread.join(60)
+        taken.append(commits() - before)
+        if taken[-1] == 1:
+            break
+    assert statuses == [202] * 3 * len(taken) and taken[-1] == 1, (statuses, taken)
+
+
 def test_nodes_are_listed_with_their_slots(cluster):
     nodes = [cluster.add() for _ in range(3)]
     cluster.balanced(3)

@@ -1,6 +1,10 @@
 /* The writer thread of the PostgreSQL store: one transaction for all that has queued up, and the reaction to
  * a lost database.
  *
+ * Where several nodes share the work, a transaction waits for its turn among those of the others (postgres_share.c). What is queued
+ * meanwhile joins the group once the turn has come, so that each turn takes along all there is: else those that are answered by a
+ * commit, and at once ask for the next thing, would have to let a turn of each node go by.
+ *
  * A transaction is BEGIN, the fence (postgres_lease.c), what its operations read, what they write, COMMIT. What was announced is read
  * in one round trip, and written in one more with the commit; operations that need to know more wait for it.
  *
@@ -225,8 +229,32 @@ static enum th_error need_days(struct pg_store *s, const struct th_op *first)
     return error ? error : need_day(s, next->attempt >> 40);
 }
 
-static int write_group(struct pg_store *s, struct th_op *first, uint32_t *written, struct st_counters *before)
+/** A group on its way through transactions. */
+struct group {
+    struct th_op *first;
+    struct th_op **rest; /* where what comes behind the group is put; NULL: nothing may join */
+    uint32_t *count;
+};
+
+/** Whether the partitions of an op's day are there: none can be made inside the group's transaction. */
+static bool has_day(void *ctx, const struct th_op *op)
 {
+    struct pg_store *s = ctx;
+    uint64_t day = day_of(op);
+
+    return !day || th_map_get(&s->days, day + 1);
+}
+
+static void join(struct pg_store *s, const struct group *g)
+{
+    if (g->rest && !*g->rest)
+        *g->rest = st_group_join(&s->base, g->first, g->count, has_day, s);
+}
+
+static int write_group(struct pg_store *s, const struct group *g, uint32_t *written,
+                       struct st_counters *before)
+{
+    struct th_op *first = g->first;
     struct st_writer *w = &s->base.writer;
     int rc = st_writer_begin(w);
 
@@ -236,8 +264,11 @@ static int write_group(struct pg_store *s, struct th_op *first, uint32_t *writte
     pg_lease_fence(&s->db, &s->lease);
     if (s->share.on && !first)
         return st_run(w->st[ST_W_COMMIT]); /* nothing but the lease */
-    if (s->share.on && (rc = pg_share_begin(s)) != ST_OK)
-        return rc;
+    if (s->share.on) {
+        if ((rc = pg_share_begin(s)) != ST_OK)
+            return rc;
+        join(s, g);
+    }
     *before = w->next;
     for (struct th_op *op = first; op; op = op->next)
         st_writer_expect(w, op);
@@ -267,17 +298,17 @@ static enum th_error find_out(struct pg_store *s)
 
 /** One transaction over a list of ops. TH_OK: durable, every op has its result. Else nothing happened (but with TH_UNKNOWN and for
  * a broken store, where that is unknown). */
-static enum th_error transaction(struct pg_store *s, struct th_op *first, uint32_t *written)
+static enum th_error transaction(struct pg_store *s, const struct group *g, uint32_t *written)
 {
     struct st_writer *w = &s->base.writer;
     struct st_counters before = w->next;
     int64_t began = now_us();
-    enum th_error error = need_days(s, first);
+    enum th_error error = need_days(s, g->first);
     int rc;
 
     if (error)
         return error;
-    rc = write_group(s, first, written, &before);
+    rc = write_group(s, g, written, &before);
     if (rc == ST_OK) {
         pg_lease_confirm(&s->lease);
         pg_tail_note(&s->tail, s->lease.seq, before.event, w->next.event);
@@ -312,7 +343,7 @@ static enum th_error transaction(struct pg_store *s, struct th_op *first, uint32
 }
 
 /** Tries again while the obstacle may be gone: another transaction, the end of the connection. */
-static enum th_error try_transaction(struct pg_store *s, struct th_op *first)
+static enum th_error try_transaction(struct pg_store *s, const struct group *g)
 {
     enum th_error error = TH_RETRY;
     uint32_t written;
@@ -321,18 +352,19 @@ static enum th_error try_transaction(struct pg_store *s, struct th_op *first)
     for (int i = 0; i < TRIES && error == TH_RETRY && s->broken == TH_OK; i++) {
         if (!wait_for_connection(s, s->away ? 1 : WAIT_MS, &unused))
             return s->broken != TH_OK ? s->broken : TH_RETRY;
-        error = transaction(s, first, &written);
+        error = transaction(s, g, &written);
     }
     return s->broken != TH_OK ? s->broken : error;
 }
 
-static void run_group(struct pg_store *s, struct th_op *first)
+static void run_group(struct pg_store *s, const struct group *g)
 {
+    struct th_op *first = g->first;
     enum th_error error = s->broken;
 
     st_exchange_begin(&s->base);
     if (error == TH_OK)
-        error = try_transaction(s, first);
+        error = try_transaction(s, g);
     for (struct th_op *op = first, *rest; op && error != TH_OK; op = rest) {
         rest = op->next;
         op->error = s->broken != TH_OK ? s->broken : error;
@@ -340,7 +372,7 @@ static void run_group(struct pg_store *s, struct th_op *first)
             continue;
         op->next = NULL;
         op->error = TH_OK;
-        if ((error = try_transaction(s, op)) != TH_OK)
+        if ((error = try_transaction(s, &(struct group){.first = op})) != TH_OK)
             op->error = error;
         op->next = rest;
         error = TH_BUG; /* the other ops have to be run again, too */
@@ -378,7 +410,7 @@ static void look_up(struct pg_store *s)
         return;
     }
     if (!s->share.on || now_us() - atomic_load(&s->lease.confirmed_us) >= (int64_t)s->lease.ttl_ms * 200)
-        (void)try_transaction(s, NULL);
+        (void)try_transaction(s, &(struct group){0});
     if (!s->db.lost && s->broken == TH_OK)
         drop_days(s);
 }
@@ -399,9 +431,9 @@ void *pg_commit_main(void *arg)
             taken_over(s);
         while (list) {
             uint32_t count;
-            struct th_op *group = st_group_cut(&list, &count);
+            struct th_op *first = st_group_cut(&list, &count);
 
-            run_group(s, group);
+            run_group(s, &(struct group){first, &list, &count});
             if (s->base.metrics)
                 th_gauge_add(s->base.metrics, TH_G_STORE_QUEUE, -(int64_t)count);
         }
