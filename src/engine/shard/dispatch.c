@@ -535,6 +535,8 @@ static void send_loaded(struct th_load_batch *b, struct th_attempt *a)
     th_attempt_release(a);
 }
 
+static void flush_batch(struct th_engine *e);
+
 /* Events may be large: writing and signing them for everybody who waits may take more than one turn. */
 static void send_some(void *arg)
 {
@@ -552,6 +554,8 @@ static void send_some(void *arg)
     e->loads_out--;
     th_buf_fini(&b->op.mem);
     th_free(b);
+    if (!e->loads_out)
+        flush_batch(e);
 }
 
 static void loaded(struct th_op *op)
@@ -563,6 +567,8 @@ static void loaded(struct th_op *op)
     th_engine_defer(b->e, &b->defer, send_some, b);
 }
 
+/* One read is under way at a time, unless they are full: the store answers them one after the other, and what is wanted meanwhile
+ * goes together, which costs a database little more than one alone. */
 static void flush_batch(struct th_engine *e)
 {
     struct th_load_batch *b = e->batch;
@@ -712,7 +718,8 @@ void th_dispatch_begin(struct th_engine *e)
     }
     if (budget == 0)
         e->more = true;
-    flush_batch(e);
+    if (!e->loads_out)
+        flush_batch(e);
     th_skips_store(e);
     th_gauge_set(e->options.metrics, TH_G_REQUESTS_IN_FLIGHT, e->attempts_out);
 }
