@@ -17,11 +17,12 @@ struct th_log_kv {
 #define TH_KI(key, number) ((struct th_log_kv){(key), TH_KV_I64, {0, 0}, (int64_t)(number)})
 
 /** th_log(TH_LOG_INFO, "listening", TH_KC("address", text), TH_KI("port", 80)); the message is a constant
- * phrase. */
+ * phrase. The values are computed only where the line is written. */
 #define th_log(level, ...) TH_LOG_PICK(level, __VA_ARGS__, TH_LOG_END)
 #define TH_LOG_END ((struct th_log_kv){0})
 #define TH_LOG_PICK(level, message, ...)                                                                     \
-    th_log_write((level), (message), (const struct th_log_kv[]){__VA_ARGS__})
+    ((void)(th_log_wants(level) &&                                                                           \
+            (th_log_write((level), (message), (const struct th_log_kv[]){__VA_ARGS__}), true)))
 
 /** Whether lines of this level are written: ask before building a line that costs something to build. */
 bool th_log_wants(enum th_log_level level);

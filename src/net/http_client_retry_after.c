@@ -104,8 +104,7 @@ static bool all_digits(struct th_span s)
 
 uint32_t th_http_retry_after(const struct th_http1_head *head, int64_t now_s)
 {
-    const struct th_http1_field *field = th_http1_field(head, "Retry-After");
-    const struct th_http1_field *date = th_http1_field(head, "Date");
+    const struct th_http1_field *field = th_http1_field(head, "Retry-After"), *date;
     uint64_t seconds;
     int64_t at, from = now_s;
 
@@ -117,6 +116,7 @@ uint32_t th_http_retry_after(const struct th_http1_head *head, int64_t now_s)
         return UINT32_MAX - 1;
     if (!read_date(field->value, now_s, &at))
         return UINT32_MAX;
+    date = th_http1_field(head, "Date");
     if (date)
         read_date(date->value, now_s, &from);
     if (at < from)

@@ -182,6 +182,8 @@ static void take_mounts(struct th_http_server *s)
             s->mounts[at] = s->mounts[at - 1];
         s->mounts[at] = *m;
     }
+    for (unsigned i = 0; i < s->options.mount_count; i++)
+        s->prefixes[i] = th_str(s->mounts[i].prefix);
     s->options.mounts = NULL; /* the caller's */
 }
 

@@ -136,17 +136,6 @@ static void split_target(struct th_http_exchange *x)
         x->path = TH_LIT("/");
 }
 
-/* Reads a head that is known to be complete once more, after its bytes have moved. */
-static void reread_head(struct th_conn *c)
-{
-    size_t scanned = 0, used;
-    unsigned status;
-    const char *why;
-
-    (void)th_http1_request(c->block + c->start, c->end - c->start, &scanned, &c->x->head, &used, &status,
-                           &why);
-}
-
 /* ---- who answers ---- */
 
 static void handle_nowhere(void *ctx, struct th_http_exchange *x)
@@ -162,7 +151,7 @@ static const struct th_mount *find_mount(const struct th_http_server *s, struct 
     static const struct th_mount nowhere = {.prefix = "", .handle = handle_nowhere};
 
     for (unsigned i = 0; i < s->options.mount_count; i++) {
-        struct th_span prefix = th_str(s->mounts[i].prefix);
+        struct th_span prefix = s->prefixes[i];
 
         if (th_span_starts(path, prefix) && (!prefix.n || path.n == prefix.n || path.p[prefix.n] == '/'))
             return &s->mounts[i];
@@ -175,23 +164,41 @@ static const struct th_mount *mount_of(const struct th_conn *c)
     return ((const struct th_exchange *)c->x)->mount;
 }
 
+/* What follows from the head alone. */
+static void head_is_read(struct th_conn *c)
+{
+    struct th_exchange *own = (struct th_exchange *)c->x;
+
+    split_target(c->x);
+    own->head_only = th_span_is(c->x->head.method, "HEAD");
+    own->mount = find_mount(c->server, c->x->path);
+}
+
+/* Reads a head that is known to be complete once more, after its bytes have moved. */
+static void reread_head(struct th_conn *c)
+{
+    size_t scanned = 0, used;
+    unsigned status;
+    const char *why;
+
+    (void)th_http1_request(c->block + c->start, c->end - c->start, &scanned, &c->x->head, &used, &status,
+                           &why);
+    head_is_read(c);
+}
+
 /* Fills in what the handler and the judge see besides the head. */
 static void prepare(struct th_conn *c, struct th_span body)
 {
     struct th_http_exchange *x = c->x;
-    struct th_exchange *own = (struct th_exchange *)x;
 
     x->body = body;
-    x->received_us = (int64_t)(uv_hrtime() / 1000);
+    x->received_us = c->server->seen_us;
     x->known = c->known;
     x->here = c->here;
     x->home = c->home;
     x->gone = false;
     x->user = NULL;
     x->peer = c->peer;
-    split_target(x);
-    own->head_only = th_span_is(x->head.method, "HEAD");
-    own->mount = find_mount(c->server, x->path);
 }
 
 static void dispatch(struct th_conn *c, struct th_span body, size_t next)
@@ -422,10 +429,16 @@ static void begin_body(struct th_conn *c)
         read_body(c);
 }
 
+static int64_t look_at_clock(struct th_http_server *s)
+{
+    s->seen_us = (int64_t)(uv_hrtime() / 1000);
+    return s->seen_us;
+}
+
 static void resume(struct th_conn *c)
 {
     struct th_http_server *s = c->server;
-    int64_t began_us = (int64_t)(uv_hrtime() / 1000);
+    int64_t began_us = look_at_clock(s);
 
     TH_CHECK(c->state == TH_CONN_HELD && c->x && !c->processing);
     c->x->held = true;
@@ -443,7 +456,7 @@ static void resume(struct th_conn *c)
         m->handle(m->ctx, c->x);
     }
     c->processing = false;
-    s->turn_us += (int64_t)(uv_hrtime() / 1000) - began_us;
+    s->turn_us += look_at_clock(s) - began_us;
     if (c->state == TH_CONN_IDLE && c->start < c->end)
         th_conn_make_ready(c);
     else if (c->state != TH_CONN_CLOSING)
@@ -498,6 +511,7 @@ static bool begin_request(struct th_conn *c)
     }
     x->conn = c;
     c->x = &x->pub;
+    head_is_read(c);
     th_server_next_id(s, x->pub.request_id);
     if (s->options.place) {
         c->here++;
@@ -520,16 +534,36 @@ static void wait_a_turn(struct th_conn *c)
     th_conn_make_ready(c);
 }
 
-void th_conn_process(struct th_conn *c)
+/* Reads and handles what is here, as long as this turn lasts. True: something is left for the next one. */
+static bool work_off(struct th_conn *c)
 {
     struct th_http_server *s = c->server;
+    int64_t began_us = look_at_clock(s);
     bool more = true;
-    int64_t began_us;
+
+    c->processing = true;
+    if (c->state == TH_CONN_BODY)
+        feed_body(c);
+    do {
+        more = more && c->state <= TH_CONN_HEAD && c->start < c->end;
+        if (more)
+            more = begin_request(c);
+        s->turn_us -= began_us;
+        began_us = look_at_clock(s);
+        s->turn_us += began_us;
+    } while (more && !th_server_turn_over(s));
+    c->processing = false;
+    return more && c->state <= TH_CONN_HEAD && c->start < c->end;
+}
+
+void th_conn_process(struct th_conn *c)
+{
+    bool left = false;
 
     TH_CHECK(c->start <= c->end && c->end <= c->block_cap);
     if (c->processing)
         return;
-    if (th_server_turn_over(s)) {
+    if (th_server_turn_over(c->server)) {
         wait_a_turn(c);
         return;
     }
@@ -548,24 +582,11 @@ void th_conn_process(struct th_conn *c)
             th_conn_start(c);
         return;
     }
-    c->processing = true;
-    began_us = (int64_t)(uv_hrtime() / 1000);
-    if (c->state == TH_CONN_BODY)
-        feed_body(c);
-    do {
-        int64_t now_us;
-
-        more = more && c->state <= TH_CONN_HEAD && c->start < c->end;
-        if (more)
-            more = begin_request(c);
-        now_us = (int64_t)(uv_hrtime() / 1000);
-        s->turn_us += now_us - began_us;
-        began_us = now_us;
-    } while (more && !th_server_turn_over(s));
-    c->processing = false;
+    if (c->state == TH_CONN_BODY || (c->state <= TH_CONN_HEAD && c->start < c->end))
+        left = work_off(c);
     if (c->state == TH_CONN_CLOSING)
         return;
-    if (c->moves || (more && c->state <= TH_CONN_HEAD && c->start < c->end))
+    if (c->moves || left)
         wait_a_turn(c);
     else
         th_conn_start(c);

@@ -182,7 +182,8 @@ struct th_http_moved {
 
 struct th_http_server {
     struct th_http_server_options options;
-    struct th_mount mounts[TH_HTTP_MOUNTS]; /* longest prefix first */
+    struct th_mount mounts[TH_HTTP_MOUNTS];  /* longest prefix first */
+    struct th_span prefixes[TH_HTTP_MOUNTS]; /* of these */
     struct th_http_shared *shared;
     bool is_alone;    /* `shared` is its own */
     uv_async_t asked; /* another server asks this one to look for places; unused when it is alone */
@@ -193,6 +194,7 @@ struct th_http_server {
     uv_idle_t turn; /* runs while `ready` has connections */
     uv_check_t turn_end;
     int64_t turn_us; /* reading and handling in this turn so far */
+    int64_t seen_us; /* monotonic: what the clock said when it was looked at last */
     uint16_t port;
     uint64_t tick_ms;
     enum th_listener_state listening;

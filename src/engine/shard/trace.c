@@ -99,15 +99,15 @@ static void add_message(struct th_trace_span *s, const char *operation, struct t
     add_text(s, "tenterhook.tenant", tenant);
 }
 
-void th_trace_published(struct th_engine *e, const struct th_tenant *t, const struct th_event_row *row,
-                        struct th_mono began, uint32_t batch)
+static void report_published(struct th_engine *e, const struct th_tenant *t, const struct th_event_row *row,
+                             struct th_mono began, uint32_t batch)
 {
     struct th_trace_span s = {.kind = TH_TRACE_PRODUCER, .verb = "publish", .object = row->type};
     struct publish_place at;
     char text[160];
     struct th_buf id = {.p = text, .cap = sizeof text, .max = sizeof text};
 
-    if (!is_watched(e) || !find_place(e, row, &at) || !at.sampled)
+    if (!find_place(e, row, &at) || !at.sampled)
         return;
     memcpy(s.trace, at.trace, sizeof s.trace);
     memcpy(s.id, at.id, sizeof s.id);
@@ -121,6 +121,13 @@ void th_trace_published(struct th_engine *e, const struct th_tenant *t, const st
         add_number(&s, "messaging.batch.message_count", batch);
     add_number(&s, "tenterhook.deliveries", row->deliveries);
     e->options.tracer.span(e->options.tracer.ctx, &s);
+}
+
+void th_trace_published(struct th_engine *e, const struct th_tenant *t, const struct th_event_row *row,
+                        struct th_mono began, uint32_t batch)
+{
+    if (is_watched(e)) /* else nothing is laid out for a span either */
+        report_published(e, t, row, began, batch);
 }
 
 /* To the endpoint of this attempt. */
@@ -262,7 +269,7 @@ static void add_http(struct th_trace_span *s, const struct th_attempt *a, struct
     s->why = row->detail.n ? row->detail : th_str(th_outcome_name(row->class, false));
 }
 
-void th_trace_settled(struct th_attempt *a)
+static void report_settled(struct th_attempt *a)
 {
     struct th_engine *e = a->e;
     const struct th_event_row *row = &a->event->row;
@@ -271,7 +278,7 @@ void th_trace_settled(struct th_attempt *a)
     char address[64], status[4];
     struct th_buf peer = {.p = address, .cap = sizeof address, .max = sizeof address};
 
-    if (!a->trace.sampled || !find_place(e, row, &at) || !at.sampled)
+    if (!find_place(e, row, &at) || !at.sampled)
         return;
     memcpy(s.trace, a->trace.trace, sizeof s.trace);
     memcpy(s.id, a->trace.id, sizeof s.id);
@@ -291,4 +298,10 @@ void th_trace_settled(struct th_attempt *a)
     add_text(&s, "tenterhook.outcome", th_str(th_outcome_name(a->settle.row.class, a->settle.row.ok)));
     add_http(&s, a, &peer, status);
     e->options.tracer.span(e->options.tracer.ctx, &s);
+}
+
+void th_trace_settled(struct th_attempt *a)
+{
+    if (a->trace.sampled)
+        report_settled(a);
 }
