@@ -62,7 +62,9 @@ static void filter_hash(struct th_api_req *r, uint8_t out[8])
         for (unsigned i = 0; i < r->query_count; i++)
             if (th_span_eq(r->room->query[i].name, th_span(names, n)) &&
                 !th_span_is(r->room->query[i].name, "limit") &&
-                !th_span_is(r->room->query[i].name, "cursor") && !th_span_is(r->room->query[i].name, "after"))
+                !th_span_is(r->room->query[i].name, "cursor") &&
+                !th_span_is(r->room->query[i].name, "after") &&
+                !th_span_is(r->room->query[i].name, "max_rate"))
                 filter_line(&text, r->room->query[i].name, r->room->query[i].value);
         names += n;
         names += *names == ' ';

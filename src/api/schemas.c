@@ -325,10 +325,10 @@ const struct th_api_schema th_api_schemas[] = {
     {"EventTypeUsePage", PAGE("EventTypeUse")},
     {"EventStream",
      "{\"type\":\"string\",\"description\":\"server-sent events: `event` with an Event as data, "
-     "`gap` and `end`; the id of each is a cursor for Last-Event-ID and `after`\"}"},
+     "`skipped`, `gap` and `end`; the id of each is a cursor for Last-Event-ID and `after`\"}"},
     {"AttemptStream",
      "{\"type\":\"string\",\"description\":\"server-sent events: `attempt` with an AttemptRow as "
-     "data, `gap` and `end`; the id of each is a cursor for Last-Event-ID and `after`\"}"},
+     "data, `skipped`, `gap` and `end`; the id of each is a cursor for Last-Event-ID and `after`\"}"},
     {"Delivery",
      OBJECT("\"id\",\"event\",\"event_type\",\"endpoint\",\"status\",\"attempt_count\",\"created_at\"",
             DELIVERY_FIELDS TEST_MARK ERASED_AT)},
@@ -644,6 +644,8 @@ const struct th_api_schema th_api_schemas_parameters[] = {
         "after", CURSOR,
         "`after` of the previous answer, or the id of a server-sent event: only what has come since, oldest "
         "first"),
+    QUERY("max_rate", "{\"type\":\"integer\",\"minimum\":1,\"maximum\":1000}",
+          "at most so many rows in a second; the others are only counted, and told by `skipped` events"),
     QUERY("tenant", ID, "only endpoints of this tenant"),
     QUERY("q", "{\"type\":\"string\",\"minLength\":1,\"maxLength\":256}",
           "an id, or a part of a URL; in a search also a part of a tenant's id or name"),

@@ -9,15 +9,21 @@
  * longer than TH_STREAM_LAG_US, it gets a `gap` event with the cursor before the gap, and goes on with new
  * rows.
  *
+ * With `max_rate` a client gets at most so many rows in a second. The others are counted, and neither written nor sent: at the end
+ * of the second a `skipped` event says how many they were and with which cursor the list has them. So a page that somebody looks at
+ * costs the same however many deliveries there are.
+ *
  * A stream ends with an event that says why: its key, its session or its tenant exists no more, or the server
  * stops.
  *
  * Invariants: 1. a stream is in the list of its source from the request until its answer has ended. 2. one operation of the store
  * at a time for each; what ends the stream waits for it. 3. `at` only grows, and every matching row up to it has been
- * written, or lies in a gap that was told. Failure: a store that cannot read ends the stream, and the client comes again. */
+ * written, is counted in `skipped`, or lies in a gap that was told. 4. the client is told of what was skipped before it gets an id behind
+ * it, so whoever comes again before that gets these rows. Failure: a store that cannot read ends the stream, and the client comes again. */
 #include "api/stream.h"
 #include "api/cursor.h"
 #include "api/fail.h"
+#include "api/fault.h"
 #include "api/filter.h"
 #include "api/find.h"
 #include "api/handlers.h"
@@ -30,6 +36,7 @@
 #include "base/alloc.h"
 #include "engine/engine.h"
 #include "net/http_server.h"
+#include <inttypes.h>
 #include <stdio.h>
 
 #define OPENING_BYTES 512 /* bytes of an event that is not a row */
@@ -115,6 +122,24 @@ static void keep_alive(struct th_api_stream *s)
     th_buf_fini(&text);
 }
 
+/* What `max_rate` has left out. */
+static void tell_skipped(struct th_api_stream *s)
+{
+    struct th_buf text;
+
+    if (!s->skipped)
+        return;
+    th_buf_init(&text, OPENING_BYTES);
+    th_buf_str(&text, "event: skipped\n");
+    add_id(s, &text);
+    th_buf_printf(&text, "data: {\"count\":%" PRIu64 ",\"after\":\"", s->skipped);
+    th_api_cursor_on(s->r, s->base, s->skipped_after, &text);
+    th_buf_str(&text, "\"}\n\n");
+    s->skipped = 0;
+    say(s, &text);
+    th_buf_fini(&text);
+}
+
 static void tell_gap(struct th_api_stream *s, uint64_t after)
 {
     struct th_buf text;
@@ -182,6 +207,8 @@ static bool check(struct th_api_stream *s)
     }
     if (!find_tenant(s))
         return false;
+    if (s->state != TH_STREAM_FULL && now_us(s) - s->span_us >= TH_STREAM_SPAN_US)
+        tell_skipped(s);
     if (s->state != TH_STREAM_FULL && now_us(s) - s->spoke_us >= TH_STREAM_QUIET_US)
         keep_alive(s);
     return true;
@@ -189,14 +216,44 @@ static bool check(struct th_api_stream *s)
 
 /* ---- rows ---- */
 
-static bool give(struct th_api_stream *s, const struct th_api_frames *f)
+/* How many of some rows `max_rate` lets through now. */
+static unsigned let_through(struct th_api_stream *s, unsigned count)
+{
+    uint32_t left;
+
+    if (!s->max_rate || !count)
+        return count;
+    if (now_us(s) - s->span_us >= TH_STREAM_SPAN_US) {
+        tell_skipped(s);
+        s->span_us = now_us(s);
+        s->span_rows = 0;
+    }
+    left = s->max_rate - s->span_rows;
+    count = count < left ? count : left;
+    s->span_rows += count;
+    return count;
+}
+
+static void skip(struct th_api_stream *s, const struct th_api_frames *f, unsigned from)
+{
+    if (!s->skipped)
+        s->skipped_after = s->at;
+    s->skipped += f->count - from;
+    s->at = f->row[f->count - 1].no;
+}
+
+/* Sends the first `most` of the rows, and skips the others. False: it has no room any
+ * more. */
+static bool give(struct th_api_stream *s, const struct th_api_frames *f, unsigned most)
 {
     size_t from = 0;
 
-    for (unsigned i = 0; i < f->count;) {
+    if (s->state == TH_STREAM_FULL) /* since it was told what was skipped */
+        return false;
+    for (unsigned i = 0; i < most;) {
         size_t upto = f->row[i].end, room;
 
-        while (++i < f->count && f->row[i].end - from <= TH_STREAM_SLICE)
+        while (++i < most && f->row[i].end - from <= TH_STREAM_SLICE)
             upto = f->row[i].end;
         room = th_http_write(s->r->x, th_span(f->text.p + from, upto - from));
         from = upto;
@@ -207,6 +264,8 @@ static bool give(struct th_api_stream *s, const struct th_api_frames *f)
             return false;
         }
     }
+    if (most < f->count)
+        skip(s, f, most);
     return true;
 }
 
@@ -251,6 +310,8 @@ static void rows_read(struct th_op *op)
     struct th_api_stream *s = r->stream;
     struct th_api_frames *f = &s->source->frames;
     struct th_page page = r->page2; /* the request may end here */
+    unsigned most;
+    bool written;
     struct th_engine *e = r->api->engine;
     enum th_error error = op->error;
 
@@ -261,13 +322,15 @@ static void rows_read(struct th_op *op)
         return;
     }
     s->source->frames_batch = 0;
-    th_api_source_write(f, s, &page);
+    th_api_source_find(f, s, &page);
+    most = let_through(s, f->count);
+    written = th_api_source_write(f, s, &page, most);
     th_engine_page_free(e, &page);
-    if (f->text.failed) {
+    if (!written) {
         end(s, "unavailable");
         return;
     }
-    if (!give(s, f))
+    if (!give(s, f, most))
         return; /* `room` reads on */
     s->at = page.reached > s->at ? page.reached : s->at;
     if (page.next)
@@ -295,14 +358,16 @@ static void read_on(struct th_api_stream *s)
 /* There is a batch. */
 static void offer(struct th_api_stream *s)
 {
-    const struct th_api_frames *f;
+    struct th_api_frames *f;
+    unsigned most;
 
     if (!check(s) || s->state != TH_STREAM_LIVE || s->at >= s->source->reached)
         return;
     f = s->covered ? th_api_source_frames(s) : NULL;
-    if (!f || f->text.failed)
+    most = f ? let_through(s, f->count) : 0;
+    if (!f || !th_api_source_write(f, s, &s->source->page, most))
         read_on(s); /* the stream has come meanwhile, and the batch does not hold its tenant's rows */
-    else if (give(s, f))
+    else if (give(s, f, most))
         s->at = s->source->reached;
 }
 
@@ -337,6 +402,8 @@ static void newest_read(struct th_op *op)
         th_engine_page_free(r->api->engine, &r->page2);
     if (!goes_on(s, error))
         return;
+    if (s->begun)
+        tell_skipped(s);
     s->at = newest > before ? newest : before;
     if (!s->begun) {
         begin(s);
@@ -463,17 +530,32 @@ static bool place_is_right(struct th_api_req *r)
     return th_api_query_resume(r, &given, &after);
 }
 
+static bool query_rate(struct th_api_req *r, uint32_t *rate)
+{
+    uint64_t n = 0;
+    struct th_span text;
+
+    if (th_api_query_param(r, "max_rate", &text) && (!th_span_u64(text, TH_STREAM_RATE_MOST, &n) || !n)) {
+        th_api_fault_param(r, "max_rate", "must be an integer from 1 to %d", TH_STREAM_RATE_MOST);
+        return th_api_query_fail(r);
+    }
+    *rate = (uint32_t)n;
+    return true;
+}
+
 void th_h_events_stream(struct th_api_req *r)
 {
     struct th_page filter = {.tenant = r->tenant->no};
     struct th_api_stream *s;
+    uint32_t rate;
 
-    if (!place_is_right(r) || !th_api_filter_tenants(r, &filter) ||
+    if (!place_is_right(r) || !query_rate(r, &rate) || !th_api_filter_tenants(r, &filter) ||
         th_api_filter_events(r, &filter) == TH_API_FILTER_ANSWERED)
         return;
     s = new_stream(r, &r->api->streams->events);
     if (!s)
         return;
+    s->max_rate = rate;
     s->filter = filter;
     open_stream(s);
 }
@@ -499,8 +581,9 @@ void th_h_attempts_stream(struct th_api_req *r)
     struct th_api_stream *s;
     enum th_api_filter how;
     struct th_span text;
+    uint32_t rate;
 
-    if (!place_is_right(r) || !th_api_filter_tenants(r, &filter))
+    if (!place_is_right(r) || !query_rate(r, &rate) || !th_api_filter_tenants(r, &filter))
         return;
     how = th_api_filter_attempts(r, &filter);
     if (how == TH_API_FILTER_ANSWERED)
@@ -510,6 +593,7 @@ void th_h_attempts_stream(struct th_api_req *r)
     s = new_stream(r, &r->api->streams->attempts);
     if (!s)
         return;
+    s->max_rate = rate;
     s->filter = filter;
     if (!th_api_query_param(r, "event", &text)) {
         open_stream(s);

@@ -11,6 +11,8 @@
 #define TH_STREAM_ROWS 500           /* most rows of one look at the store */
 #define TH_STREAM_BYTES (128u << 10) /* most bytes of one look at the store */
 #define TH_STREAM_SLICE (16u << 10)  /* bytes between two looks at the room that a client has */
+#define TH_STREAM_RATE_MOST 1000     /* the largest `max_rate`; more than this is no page for eyes */
+#define TH_STREAM_SPAN_US 1000000    /* `max_rate` counts rows in this time */
 #define TH_STREAM_RETRY_MS 2000      /* a client that has lost the stream comes again after this time */
 #define TH_STREAM_FULL_RETRY_S 30    /* so does a client that found no place */
 
@@ -41,16 +43,24 @@ struct th_api_stream {
     const char *end;           /* why it ends once nothing is under way; NULL: it does not */
     int64_t spoke_us, full_us; /* when something was last sent; since when it is behind; 0: it is not */
     int64_t expires;           /* end of its key, wall ms; 0: never */
+    uint32_t max_rate;         /* most rows in TH_STREAM_SPAN_US; 0: no bound */
+    uint32_t span_rows;        /* given since `span_us` */
+    int64_t span_us;           /* when the present span began */
+    /* Matching rows up to `at` that were left out and of which the client does not know yet; they follow the number `skipped_after`. */
+    uint64_t skipped, skipped_after;
     uint8_t key_hash[32], base[TH_API_CURSOR_BASE];
 };
 
-/** Rows as they are sent to one client, or to several with the same filters. */
+/** Rows as they are sent to one client, or to several with the same filters. All that match are found; they become text as far
+ * as somebody wants them. */
 struct th_api_frames {
     struct th_buf text;
-    unsigned count;
+    unsigned count;   /* of rows that match */
+    unsigned written; /* of these, how many are in `text` */
     struct {
         uint64_t no;
-        size_t end; /* in `text` */
+        unsigned at; /* in the page */
+        size_t end;  /* in `text`, once it is written */
     } row[TH_STREAM_ROWS];
 };
 
@@ -86,11 +96,14 @@ struct th_api_streams {
 
 /* ---- stream_source.c ---- */
 
-/** Empties `f`, and writes the rows of a page that match and that the stream has not had. Without memory
- * text.failed is set. */
-void th_api_source_write(struct th_api_frames *f, struct th_api_stream *s, const struct th_page *page);
-/** The stream's share of the batch that is being handed out; as above. Valid until the next call. */
-const struct th_api_frames *th_api_source_frames(struct th_api_stream *s);
+/** Empties `f`, and finds the rows of a page that match and that the stream has not had. */
+void th_api_source_find(struct th_api_frames *f, struct th_api_stream *s, const struct th_page *page);
+/** Writes the first `count` of the rows that were found in this page, those that are not written yet. False: no memory. */
+TH_MUST_USE bool th_api_source_write(struct th_api_frames *f, struct th_api_stream *s,
+                                     const struct th_page *page, unsigned count);
+/** The stream's share of the batch that is being handed out: what th_api_source_find has found in the source's page. Valid until
+ * the next call. */
+struct th_api_frames *th_api_source_frames(struct th_api_stream *s);
 /** Looks in the store for rows that live streams have not had, unless it does so already. */
 void th_api_source_look(struct th_api_source *source);
 

@@ -48,25 +48,49 @@ static bool matches(const struct th_page *f, const struct th_page *page, unsigne
                   outcome_matches(f, &a->row));
 }
 
-void th_api_source_write(struct th_api_frames *f, struct th_api_stream *s, const struct th_page *page)
+/* Rows of a tenant that is being deleted are in no stream over all tenants. */
+static bool has_home(const struct th_api_req *r, const struct th_page *page, unsigned i)
 {
-    struct th_api_req *r = s->r;
+    const struct th_tenant *t;
+
+    if (!r->all_tenants)
+        return true;
+    t = th_engine_tenant_no(r->api->engine, th_api_rows_tenant(page, i));
+    return t && !t->deleting;
+}
+
+void th_api_source_find(struct th_api_frames *f, struct th_api_stream *s, const struct th_page *page)
+{
     uint64_t no;
 
     th_buf_reset(&f->text);
-    f->count = 0;
+    f->count = f->written = 0;
     for (unsigned i = 0; i < page->count && f->count < TH_STREAM_ROWS; i++) {
+        if (!matches(&s->filter, page, i, &no) || no <= s->at || !has_home(s->r, page, i))
+            continue;
+        f->row[f->count].no = no;
+        f->row[f->count++].at = i;
+    }
+}
+
+bool th_api_source_write(struct th_api_frames *f, struct th_api_stream *s, const struct th_page *page,
+                         unsigned count)
+{
+    struct th_api_req *r = s->r;
+
+    for (; f->written < count; f->written++) {
+        unsigned i = f->row[f->written].at;
         struct th_jw w = th_jw(&f->text);
         struct th_api_owner_home home;
 
-        if (!matches(&s->filter, page, i, &no) || no <= s->at)
+        if (r->all_tenants && !th_api_owner_row(r, th_api_rows_tenant(page, i), &home)) {
+            f->row[f->written].end = f->text.n; /* deleted since it was found: it has no text */
             continue;
-        if (r->all_tenants && !th_api_owner_row(r, th_api_rows_tenant(page, i), &home))
-            continue;
+        }
         th_buf_str(&f->text, "event: ");
         th_buf_str(&f->text, s->source->event);
         th_buf_str(&f->text, "\nid: ");
-        th_api_cursor_on(r, s->base, no, &f->text);
+        th_api_cursor_on(r, s->base, f->row[f->written].no, &f->text);
         th_buf_str(&f->text, "\ndata: ");
         if (page->kind == TH_PAGE_ATTEMPTS)
             th_api_delivery_attempt(&w, r, &page->rows.attempts[i]);
@@ -75,9 +99,9 @@ void th_api_source_write(struct th_api_frames *f, struct th_api_stream *s, const
         if (r->all_tenants)
             th_api_owner_back(r, &home);
         th_buf_str(&f->text, "\n\n");
-        f->row[f->count].no = no;
-        f->row[f->count++].end = f->text.n;
+        f->row[f->written].end = f->text.n;
     }
+    return !f->text.failed;
 }
 
 /* ---- handing out ---- */
@@ -89,13 +113,13 @@ static int64_t clock_us(const struct th_api *api)
     return clock->now(clock->ctx).mono.us;
 }
 
-const struct th_api_frames *th_api_source_frames(struct th_api_stream *s)
+struct th_api_frames *th_api_source_frames(struct th_api_stream *s)
 {
     struct th_api_source *source = s->source;
 
     if (source->frames_batch != source->batch || source->frames_at != s->at ||
         memcmp(source->frames_base, s->base, sizeof s->base) != 0) {
-        th_api_source_write(&source->frames, s, &source->page);
+        th_api_source_find(&source->frames, s, &source->page);
         source->frames_batch = source->batch;
         source->frames_at = s->at;
         memcpy(source->frames_base, s->base, sizeof s->base);

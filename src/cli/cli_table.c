@@ -402,7 +402,7 @@ static const char attempts_text[] =
     "first.";
 static const char tail_text[] =
     "Each attempt is one line: first ones, retries, replays and tests, in the order in which they ended, and "
-    "none is left out, even if the server is restarted meanwhile. On a terminal Enter shows request and "
+    "none is left out, however many there are and even if the server is restarted meanwhile. On a terminal Enter shows request and "
     "answer of the newest, up and down choose another one, r sends it again, q ends.";
 static const char backfill_text[] =
     "For a new endpoint: sends what had been accepted before it was made, as far as its types, channels and "

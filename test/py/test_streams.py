@@ -462,3 +462,127 @@ def test_tail_follows_the_stream_over_a_kill(server, receiver, tmp_path):
     finally:
         tail.kill()
         tail.communicate()
+
+
+# ---- at most so many rows in a second ----
+
+
+def told(messages):
+    """What a stream with max_rate has said: names of the rows shown, and how many it has skipped."""
+    return [name(m.data) for m in messages if m.event not in ("skipped", "gap")], sum(m.data["count"] for m in messages if m.event == "skipped")
+
+
+def until_all(stream, n):
+    """Messages until rows shown and rows skipped are n."""
+    messages = []
+    while len(told(messages)[0]) + told(messages)[1] < n:
+        messages.append(next(stream))
+    return messages
+
+
+@pytest.mark.parametrize("path", BOTH)
+def test_max_rate_shows_some_rows_and_counts_the_others(server, receiver, path):
+    api, hook = server().api, receiver()
+    endpoint(api, hook)
+    stream, plain = Stream(api, f"{path}?max_rate=7"), Reader(api, path)
+    for _ in range(3):
+        publish(api, 400)
+        time.sleep(0.4)
+    messages = until_all(stream, 1200)
+    everything = list(map(name, plain.wait(1200)))
+    shown, skipped = told(messages)
+    assert len(shown) + skipped == 1200 and {m.event for m in messages} == {path.split("/")[2][:-1], "skipped"}
+    assert 7 <= len(shown) < 600  # a machine must be slow by far to take a minute and a half for this
+    # each notice leads to what it has left out, in the list with the same filters and in order
+    at = 0
+    for m in messages:
+        if m.event != "skipped":
+            assert name(m.data) == everything[at]
+            at += 1
+            continue
+        page = api.get(f"{path[:-len('/stream')]}?limit=100&after={m.data['after']}").expect(200).json["data"]
+        count = min(m.data["count"], 100)
+        assert list(map(name, page[:count])) == everything[at:at + count]
+        at += m.data["count"]
+    assert at == 1200
+    # then a few are shown all again
+    while publish(api, 1, "later") and (m := next(stream)).event == "skipped":
+        pass
+    assert m.data.get("event_type", m.data.get("type")) == "later"
+
+
+def test_who_comes_again_after_a_skip_misses_nothing(server, receiver):
+    api, hook = server().api, receiver()
+    endpoint(api, hook)
+    shown, skipped, ids, last = [], 0, [], Stream(api, BOTH[0] + "?max_rate=5").last_id
+    for stop_at in ("attempt", "skipped", "attempt", "skipped"):
+        publish(api, 150)
+        stream, messages = Stream(api, BOTH[0] + "?max_rate=5", last_id=last), []
+        while not messages or messages[-1].event != stop_at:
+            messages.append(next(stream))
+        stream.close()  # what has come behind is not known to have been seen
+        shown, skipped = shown + told(messages)[0], skipped + told(messages)[1]
+        last = messages[-1].id
+        ids += [m.id for m in messages]
+    hook.wait_for(600, 60)
+    rest = until_all(Stream(api, BOTH[0] + "?max_rate=5", last_id=last), 600 - len(shown) - skipped)
+    shown, skipped = shown + told(rest)[0], skipped + told(rest)[1]
+    everything = list(map(name, listed(api)))
+    assert len(shown) + skipped == 600 == len(everything) and len(set(shown)) == len(shown)
+    assert [n for n in everything if n in set(shown)] == shown and len(set(ids)) == len(ids)
+    # the cursor is that of the plain stream and of the list
+    assert name(next(Stream(api, BOTH[0], last_id=ids[0])).data) == everything[1]
+    assert api.get(f"/v1/attempts?after={last}").expect(200)
+
+
+def test_streams_of_one_view_with_and_without_a_bound_do_not_disturb_each_other(server, receiver):
+    api, hook = server().api, receiver()
+    endpoint(api, hook)
+    paths = [BOTH[0] + q for q in ("?max_rate=3", "", "?max_rate=40", "?max_rate=3&event_type=b.*", "?event_type=b.*")]
+    bounded = {p: Stream(api, p) for p in paths if "max_rate" in p}
+    readers = [Reader(api, p) for p in paths if "max_rate" not in p]
+    for _ in range(4):
+        publish(api, 60, "a.x")
+        publish(api, 60, "b.x")
+    everything, some = [list(map(name, r.wait(n))) for r, n in zip(readers, (480, 240))]
+    assert everything == list(map(name, listed(api))) and some == list(map(name, listed(api, query="&event_type=b.*")))
+    for p, stream in bounded.items():
+        shown, skipped = told(until_all(stream, 240 if "b.*" in p else 480))
+        assert len(shown) + skipped == (240 if "b.*" in p else 480)
+        assert [n for n in (some if "b.*" in p else everything) if n in set(shown)] == shown
+
+
+@pytest.mark.parametrize("bad", ["0", "1001", "-1", "x", "1.5", ""])
+def test_a_wrong_max_rate_is_told(shared, bad):
+    problem = shared.api.get(f"{BOTH[0]}?max_rate={bad}").expect(400).json
+    assert problem["errors"][0]["parameter"] == "max_rate" and "from 1 to 1000" in problem["errors"][0]["detail"]
+
+
+def test_a_slow_client_with_max_rate_gets_everything_in_rows_notices_or_a_gap(server, receiver):
+    api, hook = server().api, receiver()
+    endpoint(api, hook)
+    slow = raw(api, BOTH[0] + "?max_rate=1000", rcvbuf=4096, version="1.0")
+    data = b""
+    while b"id: " not in data:
+        data += slow.recv(4096)
+    began = time.monotonic()
+    while time.monotonic() - began < 14:
+        publish(api, 200)
+        data += slow.recv(1000)
+        time.sleep(0.1)
+    n = len(listed(api))
+    while b"event: gap" not in data:
+        more = slow.recv(65536)
+        assert more, data[-300:]
+        data += more
+    before = data.partition(b"event: gap\n")[0].decode()
+    lines = [line[6:] for line in before.splitlines() if line.startswith("data: ")]
+    seen = [json.loads(line) for line in lines]
+    after = json.loads(data.partition(b"event: gap\n")[2].partition(b"data: ")[2].partition(b"\n")[0])["after"] if data.endswith(b"\n\n") else None
+    shown, skipped = [name(r) for r in seen if "delivery" in r], sum(r["count"] for r in seen if "delivery" not in r)
+    in_list = list(map(name, listed(api)))
+    assert len(shown) + skipped < len(in_list) and n > 1000
+    assert [x for x in in_list if x in set(shown)] == shown
+    if after:
+        page = api.get(f"/v1/attempts?limit=3&after={after}").expect(200).json
+        assert list(map(name, page["data"])) == in_list[len(shown) + skipped:len(shown) + skipped + 3]

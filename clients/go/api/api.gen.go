@@ -1124,7 +1124,7 @@ type AttemptRow struct {
 	TLSMs *float64 `json:"tls_ms,omitempty"`
 }
 
-// AttemptStream server-sent events: `attempt` with an AttemptRow as data, `gap` and `end`; the id of each is a cursor for Last-Event-ID and `after`
+// AttemptStream server-sent events: `attempt` with an AttemptRow as data, `skipped`, `gap` and `end`; the id of each is a cursor for Last-Event-ID and `after`
 type AttemptStream = string
 
 // AttemptSummary defines model for AttemptSummary.
@@ -1818,7 +1818,7 @@ type EventSchema0 map[string]interface{}
 // EventSchema1 defines model for EventSchema.1.
 type EventSchema1 = bool
 
-// EventStream server-sent events: `event` with an Event as data, `gap` and `end`; the id of each is a cursor for Last-Event-ID and `after`
+// EventStream server-sent events: `event` with an Event as data, `skipped`, `gap` and `end`; the id of each is a cursor for Last-Event-ID and `after`
 type EventStream = string
 
 // EventType defines model for EventType.
@@ -3536,6 +3536,9 @@ type KeyParameter = string
 // Limit defines model for limit.
 type Limit = int
 
+// MaxRate defines model for max_rate.
+type MaxRate = int
+
 // Moved defines model for moved.
 type Moved = bool
 
@@ -3663,6 +3666,9 @@ type ListAttemptsParams struct {
 type StreamAttemptsParams struct {
 	// After `after` of the previous answer, or the id of a server-sent event: only what has come since, oldest first
 	After *After `form:"after,omitempty" json:"after,omitempty"`
+
+	// MaxRate at most so many rows in a second; the others are only counted, and told by `skipped` events
+	MaxRate *MaxRate `form:"max_rate,omitempty" json:"max_rate,omitempty"`
 
 	// Endpoint only deliveries to this endpoint; of public keys: those of this endpoint, which has to be named
 	Endpoint *Endpoint `form:"endpoint,omitempty" json:"endpoint,omitempty"`
@@ -3906,6 +3912,9 @@ type PublishEventsParams struct {
 type StreamEventsParams struct {
 	// After `after` of the previous answer, or the id of a server-sent event: only what has come since, oldest first
 	After *After `form:"after,omitempty" json:"after,omitempty"`
+
+	// MaxRate at most so many rows in a second; the others are only counted, and told by `skipped` events
+	MaxRate *MaxRate `form:"max_rate,omitempty" json:"max_rate,omitempty"`
 
 	// EventType only this type, or types of a pattern: `a.*`, `*.b`
 	EventType *EventTypeParameter `form:"event_type,omitempty" json:"event_type,omitempty"`
@@ -7444,6 +7453,18 @@ func NewStreamAttemptsRequest(server string, params *StreamAttemptsParams) (*htt
 
 		}
 
+		if params.MaxRate != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "max_rate", *params.MaxRate, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.Endpoint != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "endpoint", *params.Endpoint, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
@@ -9003,6 +9024,18 @@ func NewStreamEventsRequest(server string, params *StreamEventsParams) (*http.Re
 		if params.After != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.MaxRate != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "max_rate", *params.MaxRate, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {

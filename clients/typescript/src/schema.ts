@@ -1673,9 +1673,9 @@ export interface components {
             /** @description give it as the parameter `cursor` to get the next page; null: this is the last */
             next_cursor: string | null;
         };
-        /** @description server-sent events: `event` with an Event as data, `gap` and `end`; the id of each is a cursor for Last-Event-ID and `after` */
+        /** @description server-sent events: `event` with an Event as data, `skipped`, `gap` and `end`; the id of each is a cursor for Last-Event-ID and `after` */
         EventStream: string;
-        /** @description server-sent events: `attempt` with an AttemptRow as data, `gap` and `end`; the id of each is a cursor for Last-Event-ID and `after` */
+        /** @description server-sent events: `attempt` with an AttemptRow as data, `skipped`, `gap` and `end`; the id of each is a cursor for Last-Event-ID and `after` */
         AttemptStream: string;
         Delivery: {
             /** @description its id; it never changes */
@@ -3621,6 +3621,8 @@ export interface components {
         status_code: string;
         /** @description `after` of the previous answer, or the id of a server-sent event: only what has come since, oldest first */
         after: string;
+        /** @description at most so many rows in a second; the others are only counted, and told by `skipped` events */
+        max_rate: number;
         /** @description only endpoints of this tenant */
         tenant: string;
         /** @description an id, or a part of a URL; in a search also a part of a tenant's id or name */
@@ -3878,6 +3880,8 @@ export interface operations {
             query?: {
                 /** @description `after` of the previous answer, or the id of a server-sent event: only what has come since, oldest first */
                 after?: components["parameters"]["after"];
+                /** @description at most so many rows in a second; the others are only counted, and told by `skipped` events */
+                max_rate?: components["parameters"]["max_rate"];
                 /** @description only this type, or types of a pattern: `a.*`, `*.b` */
                 event_type?: components["parameters"]["event_type"];
                 /** @description true: show tests as well, which are otherwise left out */
@@ -4197,6 +4201,8 @@ export interface operations {
             query?: {
                 /** @description `after` of the previous answer, or the id of a server-sent event: only what has come since, oldest first */
                 after?: components["parameters"]["after"];
+                /** @description at most so many rows in a second; the others are only counted, and told by `skipped` events */
+                max_rate?: components["parameters"]["max_rate"];
                 /** @description only deliveries to this endpoint; of public keys: those of this endpoint, which has to be named */
                 endpoint?: components["parameters"]["endpoint"];
                 /** @description only deliveries of this event */

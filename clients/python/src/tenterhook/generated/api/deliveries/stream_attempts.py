@@ -12,6 +12,7 @@ from ...types import UNSET, Response, Unset
 def _get_kwargs(
     *,
     after: str | Unset = UNSET,
+    max_rate: int | Unset = UNSET,
     endpoint: str | Unset = UNSET,
     event: str | Unset = UNSET,
     event_type: str | Unset = UNSET,
@@ -32,6 +33,8 @@ def _get_kwargs(
     params: dict[str, Any] = {}
 
     params["after"] = after
+
+    params["max_rate"] = max_rate
 
     params["endpoint"] = endpoint
 
@@ -117,6 +120,7 @@ def sync_detailed(
     *,
     client: AuthenticatedClient,
     after: str | Unset = UNSET,
+    max_rate: int | Unset = UNSET,
     endpoint: str | Unset = UNSET,
     event: str | Unset = UNSET,
     event_type: str | Unset = UNSET,
@@ -131,6 +135,7 @@ def sync_detailed(
 
     Args:
         after (str | Unset):
+        max_rate (int | Unset):
         endpoint (str | Unset):
         event (str | Unset):
         event_type (str | Unset):
@@ -151,6 +156,7 @@ def sync_detailed(
 
     kwargs = _get_kwargs(
         after=after,
+        max_rate=max_rate,
         endpoint=endpoint,
         event=event,
         event_type=event_type,
@@ -173,6 +179,7 @@ def sync(
     *,
     client: AuthenticatedClient,
     after: str | Unset = UNSET,
+    max_rate: int | Unset = UNSET,
     endpoint: str | Unset = UNSET,
     event: str | Unset = UNSET,
     event_type: str | Unset = UNSET,
@@ -187,6 +194,7 @@ def sync(
 
     Args:
         after (str | Unset):
+        max_rate (int | Unset):
         endpoint (str | Unset):
         event (str | Unset):
         event_type (str | Unset):
@@ -208,6 +216,7 @@ def sync(
     return sync_detailed(
         client=client,
         after=after,
+        max_rate=max_rate,
         endpoint=endpoint,
         event=event,
         event_type=event_type,
@@ -224,6 +233,7 @@ async def asyncio_detailed(
     *,
     client: AuthenticatedClient,
     after: str | Unset = UNSET,
+    max_rate: int | Unset = UNSET,
     endpoint: str | Unset = UNSET,
     event: str | Unset = UNSET,
     event_type: str | Unset = UNSET,
@@ -238,6 +248,7 @@ async def asyncio_detailed(
 
     Args:
         after (str | Unset):
+        max_rate (int | Unset):
         endpoint (str | Unset):
         event (str | Unset):
         event_type (str | Unset):
@@ -258,6 +269,7 @@ async def asyncio_detailed(
 
     kwargs = _get_kwargs(
         after=after,
+        max_rate=max_rate,
         endpoint=endpoint,
         event=event,
         event_type=event_type,
@@ -278,6 +290,7 @@ async def asyncio(
     *,
     client: AuthenticatedClient,
     after: str | Unset = UNSET,
+    max_rate: int | Unset = UNSET,
     endpoint: str | Unset = UNSET,
     event: str | Unset = UNSET,
     event_type: str | Unset = UNSET,
@@ -292,6 +305,7 @@ async def asyncio(
 
     Args:
         after (str | Unset):
+        max_rate (int | Unset):
         endpoint (str | Unset):
         event (str | Unset):
         event_type (str | Unset):
@@ -314,6 +328,7 @@ async def asyncio(
         await asyncio_detailed(
             client=client,
             after=after,
+            max_rate=max_rate,
             endpoint=endpoint,
             event=event,
             event_type=event_type,

@@ -12,6 +12,7 @@ from ...types import UNSET, Response, Unset
 def _get_kwargs(
     *,
     after: str | Unset = UNSET,
+    max_rate: int | Unset = UNSET,
     event_type: str | Unset = UNSET,
     include_tests: bool | Unset = UNSET,
     all_tenants: bool | Unset = UNSET,
@@ -28,6 +29,8 @@ def _get_kwargs(
     params: dict[str, Any] = {}
 
     params["after"] = after
+
+    params["max_rate"] = max_rate
 
     params["event_type"] = event_type
 
@@ -105,6 +108,7 @@ def sync_detailed(
     *,
     client: AuthenticatedClient,
     after: str | Unset = UNSET,
+    max_rate: int | Unset = UNSET,
     event_type: str | Unset = UNSET,
     include_tests: bool | Unset = UNSET,
     all_tenants: bool | Unset = UNSET,
@@ -115,6 +119,7 @@ def sync_detailed(
 
     Args:
         after (str | Unset):
+        max_rate (int | Unset):
         event_type (str | Unset):
         include_tests (bool | Unset):
         all_tenants (bool | Unset):
@@ -131,6 +136,7 @@ def sync_detailed(
 
     kwargs = _get_kwargs(
         after=after,
+        max_rate=max_rate,
         event_type=event_type,
         include_tests=include_tests,
         all_tenants=all_tenants,
@@ -149,6 +155,7 @@ def sync(
     *,
     client: AuthenticatedClient,
     after: str | Unset = UNSET,
+    max_rate: int | Unset = UNSET,
     event_type: str | Unset = UNSET,
     include_tests: bool | Unset = UNSET,
     all_tenants: bool | Unset = UNSET,
@@ -159,6 +166,7 @@ def sync(
 
     Args:
         after (str | Unset):
+        max_rate (int | Unset):
         event_type (str | Unset):
         include_tests (bool | Unset):
         all_tenants (bool | Unset):
@@ -176,6 +184,7 @@ def sync(
     return sync_detailed(
         client=client,
         after=after,
+        max_rate=max_rate,
         event_type=event_type,
         include_tests=include_tests,
         all_tenants=all_tenants,
@@ -188,6 +197,7 @@ async def asyncio_detailed(
     *,
     client: AuthenticatedClient,
     after: str | Unset = UNSET,
+    max_rate: int | Unset = UNSET,
     event_type: str | Unset = UNSET,
     include_tests: bool | Unset = UNSET,
     all_tenants: bool | Unset = UNSET,
@@ -198,6 +208,7 @@ async def asyncio_detailed(
 
     Args:
         after (str | Unset):
+        max_rate (int | Unset):
         event_type (str | Unset):
         include_tests (bool | Unset):
         all_tenants (bool | Unset):
@@ -214,6 +225,7 @@ async def asyncio_detailed(
 
     kwargs = _get_kwargs(
         after=after,
+        max_rate=max_rate,
         event_type=event_type,
         include_tests=include_tests,
         all_tenants=all_tenants,
@@ -230,6 +242,7 @@ async def asyncio(
     *,
     client: AuthenticatedClient,
     after: str | Unset = UNSET,
+    max_rate: int | Unset = UNSET,
     event_type: str | Unset = UNSET,
     include_tests: bool | Unset = UNSET,
     all_tenants: bool | Unset = UNSET,
@@ -240,6 +253,7 @@ async def asyncio(
 
     Args:
         after (str | Unset):
+        max_rate (int | Unset):
         event_type (str | Unset):
         include_tests (bool | Unset):
         all_tenants (bool | Unset):
@@ -258,6 +272,7 @@ async def asyncio(
         await asyncio_detailed(
             client=client,
             after=after,
+            max_rate=max_rate,
             event_type=event_type,
             include_tests=include_tests,
             all_tenants=all_tenants,
