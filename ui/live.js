@@ -6,6 +6,9 @@
 import { serverNow, session } from './api.js';
 import { useEffect, useRef, useState } from './base.js';
 
+/** What pages ask of a stream: so many rows a second are as many as somebody can read, and more would cost the server. What is left
+ * out is told (`skipped`). */
+export const MAX_RATE = 20;
 const PAUSES = [1000, 2000, 5000, 10000, 30000];
 
 /** @param {string} path @param {string|undefined} tenant @param {string} last @param {AbortSignal} signal @param {(m: any) => void} give */
@@ -50,8 +53,8 @@ async function follow(/** @type {string} */ path, /** @type {string|undefined} *
   }
 }
 
-/** Calls `take` with each message of a stream while this tab is seen: its rows, "lost", "open", and "again" when the list has to
- * be loaded anew. Returns whether it is live.
+/** Calls `take` with each message of a stream while this tab is seen: its rows, "skipped" with the count of rows that were left out,
+ * and "again" when the list has to be loaded anew. Returns whether it is live.
  * @param {string|null} path null: not now @param {string|undefined} tenant @param {(m: {event: string, data?: any}) => void} take */
 export function useStream(path, tenant, take) {
   const [live, setLive] = useState(/** @type {{on: boolean, at: Date|null}} */ ({ on: false, at: null }));

@@ -65,6 +65,9 @@ export const Countdown = ({ at, done = w('now'), bare = false }) => {
 export const Live = ({ live, text = w('Live') }) => live.on ? html`<span class="live" role="status">${text}</span>`
   : live.at ? html`<span class="live off" role="status">${w('Not live: as of {0}', clock(live.at))}</span>` : null;
 
+/** More came than a page shows as it happens. */
+export const Skipped = ({ count, again }) => html`<p class="hint">${w('{0} more came than can be shown as it happens.', num(count))} <button class="linkish" type="button" onClick=${again}>${w('Load it again')}</button></p>`;
+
 /* ---- the thread: one delivery, a knot for each attempt ---- */
 
 /** Kinds of knots in order: x refused, o arrived, n due, h held. */

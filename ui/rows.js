@@ -4,8 +4,8 @@
  * reader is at the top; else they wait behind a button, so that no row jumps under the pointer. */
 import { dayName, html, ms, num, plain, sameDay, timeOfId, useCallback, useEffect, useRef, useState, w } from './base.js';
 import { call, query, serverNow, useLoad } from './api.js';
-import { useStream } from './live.js';
-import { Answer, Bones, Countdown, Failed, Id, Sentinel, Status, Thread, Time, Url } from './parts.js';
+import { MAX_RATE, useStream } from './live.js';
+import { Answer, Bones, Countdown, Failed, Id, Sentinel, Skipped, Status, Thread, Time, Url } from './parts.js';
 import { to } from './route.js';
 
 const MOST = 200, PAGE = 50;
@@ -66,11 +66,12 @@ const fromAttempt = (a) => ({ id: a.delivery, event: a.event, tenant: a.tenant, 
 export function useDeliveries(filters, tenant, limit = 0) {
   const key = tenant + JSON.stringify(filters);
   const [extra, setExtra] = useState(/** @type {{key: string, rows: any[], next: string|null|undefined, busy: boolean, error: any}} */ ({ key, rows: [], next: undefined, busy: false, error: null }));
-  const [fresh, setFresh] = useState(/** @type {any[]} */ ([]));
+  const [fresh, setFresh] = useState(/** @type {any[]} */ ([])), [skipped, setSkipped] = useState(0);
   const first = useLoad(key, async (signal) => {
     const answer = await call('GET', '/v1/deliveries' + query({ ...filters, limit: limit || PAGE }), { tenant, signal });
     setExtra({ key, rows: [], next: undefined, busy: false, error: null });
     setFresh([]);
+    setSkipped(0);
     return { rows: answer.data.data, next: limit ? null : answer.next, told: answer.told };
   });
   const mine = extra.key === key ? extra : { rows: [], next: undefined, busy: false, error: null };
@@ -83,9 +84,10 @@ export function useDeliveries(filters, tenant, limit = 0) {
       setExtra((x) => (x.key === key ? { key, rows: [...x.rows, ...answer.data.data], next: answer.next, busy: false, error: null } : x));
     } catch (error) { setExtra((x) => ({ ...x, busy: false, error })); }
   }, [next, mine.busy, first.busy, key]);
-  const stream = filters.until ? null : '/v1/attempts/stream' + query({ endpoint: filters.endpoint, event: filters.event, event_type: filters.event_type, include_tests: filters.include_tests, all_tenants: filters.all_tenants });
+  const stream = filters.until ? null : '/v1/attempts/stream' + query({ max_rate: MAX_RATE, endpoint: filters.endpoint, event: filters.event, event_type: filters.event_type, include_tests: filters.include_tests, all_tenants: filters.all_tenants });
   const live = useStream(stream, tenant, (m) => {
     if (m.event === 'again') { first.reload(); return; }
+    if (m.event === 'skipped') { setSkipped((n) => n + m.data.count); return; }
     const a = m.data;
     if (!a?.delivery) return;
     const fits = (!filters.status || filters.status.split(',').includes(a.delivery_status)) && outcomeFits(filters.outcome, a.outcome) && codeFits(filters.status_code, a.status);
@@ -97,7 +99,7 @@ export function useDeliveries(filters, tenant, limit = 0) {
   });
   const listed = first.data ? [...first.data.rows, ...mine.rows] : null;
   const show = useCallback(() => setFresh((rows) => { first.set((d) => ({ ...d, rows: [...rows, ...d.rows] })); return []; }), []);
-  return { rows: listed, fresh, show, next, more, busy: first.busy || mine.busy, error: first.error, moreError: mine.error, reload: first.reload, told: first.data?.told ?? null, live };
+  return { rows: listed, fresh, skipped, show, next, more, busy: first.busy || mine.busy, error: first.error, moreError: mine.error, reload: first.reload, told: first.data?.told ?? null, live };
 }
 
 export const DeliveryTable = ({ list, tenant, withEndpoint = true, caption, empty, most = MOST }) => {
@@ -126,6 +128,7 @@ export const DeliveryTable = ({ list, tenant, withEndpoint = true, caption, empt
     body.push(html`<${Row} key=${d.id} d=${d} tenant=${tenant} isNew=${seen.current.has(d.id)} withEndpoint=${withEndpoint} />`);
   }
   return html`${fresh > 0 && !(atTop && !skip) && html`<p class="acts newer"><button class="btn sm" type="button" onClick=${() => { setSkip(0); list.show(); scrollTo(0, 0); }}>${w('{0} new', num(fresh))}</button></p>`}
+    ${list.skipped > 0 && html`<${Skipped} count=${list.skipped} again=${() => { setSkip(0); list.reload(); }} />`}
     <div class="tw"><table><caption class="sr">${caption}</caption><thead><tr><th scope="col">${w('Status')}</th><th scope="col">${w('Event type')}</th><th scope="col" class="c-l">${w('Delivery')}</th>${withEndpoint && html`<th scope="col" class="c-s cut">${w('Endpoint')}</th>`}
     <th scope="col" class="c-m">${w('Attempts')}</th><th scope="col" class="c-s">${w('Last answer')}</th><th scope="col" class="num c-m">${w('Took')}</th><th scope="col" class="num">${w('Accepted')}</th></tr></thead>
     <tbody>${from > 0 && html`<tr><td colspan=${columns}><button class="btn sm" type="button" onClick=${() => setSkip(Math.max(0, from - most / 2))}>${w('{0} newer rows above', num(from))}</button></td></tr>`}

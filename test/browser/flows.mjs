@@ -543,6 +543,24 @@ const flows = {
     }
   },
 
+  /** More comes than can be shown: the page says how many, and offers the list. */
+  async burst({ page, server, key, tell }) {
+    await signIn(page, server, key);
+    for (const path of ['deliveries', 'events']) {
+      await page.goto(`${server}/ui/${path}`);
+      await page.getByText('Live: new rows on top').waitFor();
+      await tell('publish many');
+      const told = page.locator('.hint', { hasText: /^[\d,]+ more came than can be shown as it happens\. / });
+      await told.waitFor();
+      await accessible(page, `${path} of which some are not shown`);
+      for (let calm = 0; calm < 2;) { // a further notice may come while the list is loaded
+        calm = (await told.count()) ? 0 : calm + 1;
+        if (!calm) await told.getByRole('button', { name: 'Load it again' }).click({ timeout: 5000 }).catch(() => {});
+        await page.waitForTimeout(1500);
+      }
+    }
+  },
+
   /** Script in everything that customers and their servers can write: shown as text. */
   async planted({ page, server, key, paths, texts, faults }) {
     await signIn(page, server, key);

@@ -307,6 +307,10 @@ def test_planted_script_is_text(world):
     run_flow("planted", world.given(paths=paths, texts=texts))
 
 
+def test_more_than_can_be_shown(world):
+    run_flow("burst", world.given(), lambda _: world.api.post("/v1/events/batch", [{"type": "invoice.created", "data": {"n": n}} for n in range(200)]).expect(202))
+
+
 def test_the_first_page_is_small(world):
     loaded = dict(json.loads(run_flow("size", world.given())))
     total = sum((len(fetch(world.server, path, Accept_Encoding="gzip").body) for path in loaded))

@@ -1,7 +1,7 @@
 /* The attempt viewer: one delivery, what was sent and what was answered at each attempt, and why. */
 import { html, ms, num, ordinal, plain, span, useEffect, useState } from '../base.js';
 import { call, can, curl, serverNow, useLoad } from '../api.js';
-import { useDue, useStream } from '../live.js';
+import { MAX_RATE, useDue, useStream } from '../live.js';
 import { Body, Confirm, Countdown, Crumbs, Dialog, Failed, Faults, Headers, Icon, Id, Note, Req, Status, Time, Url, copy, outcomeWord, toast, urlParts } from '../parts.js';
 import { filter, to } from '../route.js';
 import { useEndpoint } from '../rows.js';
@@ -128,8 +128,8 @@ export default function Delivery({ route, tenant: chosen, setOwner, setTitle }) 
     return (await call('GET', '/v1/dialects/' + encodeURIComponent(data.dialect), { signal })).data;
   });
   const endpoint = useEndpoint(d?.endpoint ?? null, tenant);
-  useStream(d && d.status !== 'delivered' && d.status !== 'failed' && d.status !== 'cancelled' ? '/v1/attempts/stream?event=' + encodeURIComponent(d.event) + (d.test ? '&include_tests=true' : '') : null, tenant,
-    (m) => { if (m.event === 'again' || m.data?.delivery === id) page.reload(); });
+  useStream(d && d.status !== 'delivered' && d.status !== 'failed' && d.status !== 'cancelled' ? `/v1/attempts/stream?max_rate=${MAX_RATE}&event=${encodeURIComponent(d.event)}` + (d.test ? '&include_tests=true' : '') : null, tenant,
+    (m) => { if (m.event === 'again' || m.event === 'skipped' || m.data?.delivery === id) page.reload(); });
   useDue(d, page.reload);
   useEffect(() => { setTitle('Delivery ' + id.slice(-6)); if (page.data) setOwner(page.data.tenant); }, [page.data?.tenant]);
   if (page.error && !d) return page.error.status === 404 ? html`<div class="mid"><h1>There is no such delivery</h1><p class="dim">It may belong to another tenant, or retention has removed it.</p></div>` : html`<${Failed} error=${page.error} again=${page.reload} what="This delivery" />`;

@@ -1,7 +1,7 @@
 /* One delivery: what was sent and what was answered at each attempt, and sending it again. */
 import { html, ms, num, ordinal, plain, useEffect, useState } from '../base.js';
 import { call, can, useLoad } from '../api.js';
-import { useDue, useStream } from '../live.js';
+import { MAX_RATE, useDue, useStream } from '../live.js';
 import { Body, Confirm, Countdown, Crumbs, Failed, Headers, Icon, Id, Note, Status, Thread, Time, Url, outcomeWord, toast, urlParts } from '../parts.js';
 import { filter, to } from '../route.js';
 import { useEndpoint } from '../rows.js';
@@ -36,7 +36,7 @@ export default function Delivery({ route, setTitle }) {
   const [confirm, setConfirm] = useState(false);
   const page = useLoad(id, async (signal) => (await call('GET', '/v1/deliveries/' + encodeURIComponent(id) + '?limit=1000', { signal })).data);
   const d = page.data, endpoint = useEndpoint(d?.endpoint ?? null, ''), over = d && ['delivered', 'failed', 'cancelled'].includes(d.status);
-  useStream(d && !over ? '/v1/attempts/stream?event=' + encodeURIComponent(d.event) + (d.test ? '&include_tests=true' : '') : null, undefined, (m) => { if (m.event === 'again' || m.data?.delivery === id) page.reload(); });
+  useStream(d && !over ? `/v1/attempts/stream?max_rate=${MAX_RATE}&event=${encodeURIComponent(d.event)}` + (d.test ? '&include_tests=true' : '') : null, undefined, (m) => { if (m.event === 'again' || m.event === 'skipped' || m.data?.delivery === id) page.reload(); });
   useDue(d, page.reload);
   useEffect(() => setTitle(t('delivery')), []);
   if (page.error && !d) return page.error.status === 404 ? html`<div class="mid"><h1>${t('no_such_delivery')}</h1></div>` : html`<${Failed} error=${page.error} again=${page.reload} what=${t('delivery')} />`;
