@@ -7,7 +7,7 @@ import { go, to } from '../route.js';
 import { Authentication, OwnTls, Picker, authPatch, tlsPatch, linesOf, objectOf, patchOf } from '../endpoint-parts.js';
 import { VerifyCode } from '../verify.js';
 
-const fields = ['url', 'events', 'description', 'headers', 'metadata', 'timeout_seconds', 'max_in_flight', 'rate_limit_per_second', 'signature_variant', 'secret', 'options', 'filter', 'retry', 'reenable', 'channels', 'ordering', 'authentication', 'tls'];
+const fields = ['url', 'events', 'description', 'headers', 'metadata', 'timeout_seconds', 'max_in_flight', 'rate_limit_per_second', 'signature_variant', 'secret', 'options', 'filter', 'retry', 'reenable', 'channels', 'ordering', 'authentication', 'tls', 'source_address', 'trace_context'];
 
 /** What the form says of the schedule: only the members that are set. Numbers are seconds; 5m, 2h are taken as they are. */
 function scheduleOf(form, number) {
@@ -38,9 +38,9 @@ export default function EndpointEdit({ route, tenant: chosen, tenants, setOwner,
     const answer = id ? await call('GET', '/v1/webhooks/' + encodeURIComponent(id), { tenant: asked, signal }) : null, tenant = answer?.tenant ?? chosen;
     const owner = (await call('GET', '/v1/tenants/' + encodeURIComponent(tenant), { signal })).data;
     const dialect = (await call('GET', '/v1/dialects/' + encodeURIComponent(owner.dialect), { signal })).data;
-    const sources = (await call('GET', '/v1/source-addresses', { signal })).data.prefixes;
+    const sources = (await call('GET', '/v1/source-addresses', { signal })).data;
     const w = answer?.data;
-    setForm({ url: w?.url ?? '', description: w?.description ?? '', events: w?.events ?? [], headers: linesOf(w?.headers), metadata: linesOf(w?.metadata), timeout: w ? String(w.timeout_seconds) : '', flight: w ? String(w.max_in_flight) : '', rate: w?.rate_limit_per_second ? String(w.rate_limit_per_second) : '', variant: w?.signature_variant ?? '', secret: '', filter: w?.filter ?? '', channels: (w?.channels ?? []).join(', '), auth: w?.authentication ?? {}, tls: w?.tls ?? {}, order: w?.ordering ? w.ordering.key ?? 'all' : '', wait: w?.ordering?.max_wait ?? '', batch: w?.ordering?.batch ? String(w.ordering.batch) : '', delays: (w?.retry?.delays ?? []).join(', '), delaysSet: !!w?.retry?.delays, jitter: String(w?.retry?.jitter_percent ?? ''), final: (w?.retry?.final ?? []).join(', '), finalSet: !!w?.retry?.final, reenable: w?.reenable ?? '', respect: w?.retry?.respect_retry_after === undefined ? '' : String(w.retry.respect_retry_after), options: w?.options ?? {}, secretUrl: w?.url_secret ?? null });
+    setForm({ url: w?.url ?? '', description: w?.description ?? '', events: w?.events ?? [], headers: linesOf(w?.headers), metadata: linesOf(w?.metadata), timeout: w ? String(w.timeout_seconds) : '', flight: w ? String(w.max_in_flight) : '', rate: w?.rate_limit_per_second ? String(w.rate_limit_per_second) : '', variant: w?.signature_variant ?? '', source: w?.source_address ?? '', trace: w?.trace_context ?? '', secret: '', filter: w?.filter ?? '', channels: (w?.channels ?? []).join(', '), auth: w?.authentication ?? {}, tls: w?.tls ?? {}, order: w?.ordering ? w.ordering.key ?? 'all' : '', wait: w?.ordering?.max_wait ?? '', batch: w?.ordering?.batch ? String(w.ordering.batch) : '', delays: (w?.retry?.delays ?? []).join(', '), delaysSet: !!w?.retry?.delays, jitter: String(w?.retry?.jitter_percent ?? ''), final: (w?.retry?.final ?? []).join(', '), finalSet: !!w?.retry?.final, reenable: w?.reenable ?? '', respect: w?.retry?.respect_retry_after === undefined ? '' : String(w.retry.respect_retry_after), options: w?.options ?? {}, secretUrl: w?.url_secret ?? null });
     return { w, etag: answer?.etag ?? null, tenant, dialect, sources };
   });
   useEffect(() => { setTitle(id ? 'Edit endpoint' : 'New endpoint'); if (page.data && id) setOwner(page.data.tenant); }, [page.data]);
@@ -54,7 +54,7 @@ export default function EndpointEdit({ route, tenant: chosen, tenants, setOwner,
     const headers = objectOf(form.headers, w?.headers, false), metadata = objectOf(form.metadata, w?.metadata, true);
     if (!w) {
       const b = { url: form.url.trim(), events: form.events };
-      for (const [k, v] of Object.entries({ description: form.description || null, timeout_seconds: n(form.timeout), max_in_flight: n(form.flight), rate_limit_per_second: n(form.rate), signature_variant: form.variant || null, secret: form.secret || null, filter: form.filter.trim() || null, channels: channels.length ? channels : null, reenable: form.reenable || null, ordering })) if (v !== null) b[k] = v;
+      for (const [k, v] of Object.entries({ description: form.description || null, timeout_seconds: n(form.timeout), max_in_flight: n(form.flight), rate_limit_per_second: n(form.rate), signature_variant: form.variant || null, secret: form.secret || null, filter: form.filter.trim() || null, source_address: form.source || null, trace_context: form.trace || null, channels: channels.length ? channels : null, reenable: form.reenable || null, ordering })) if (v !== null) b[k] = v;
       if (Object.keys(headers).length) b.headers = headers;
       if (form.auth.type) b.authentication = authPatch(null, form.auth);
       if (tlsPatch(null, form.tls)) b.tls = tlsPatch(null, form.tls);
@@ -63,7 +63,7 @@ export default function EndpointEdit({ route, tenant: chosen, tenants, setOwner,
       if (Object.keys(retry).length) b.retry = retry;
       return b;
     }
-    const now = { url: form.url.trim(), events: form.events, description: form.description || null, timeout_seconds: n(form.timeout), max_in_flight: n(form.flight), rate_limit_per_second: n(form.rate), signature_variant: form.variant || null, filter: form.filter.trim() || null, reenable: form.reenable || null, channels, ordering };
+    const now = { url: form.url.trim(), events: form.events, description: form.description || null, timeout_seconds: n(form.timeout), max_in_flight: n(form.flight), rate_limit_per_second: n(form.rate), signature_variant: form.variant || null, filter: form.filter.trim() || null, reenable: form.reenable || null, source_address: form.source || null, trace_context: form.trace || null, channels, ordering };
     const b = {};
     for (const [k, v] of Object.entries(now)) if (JSON.stringify(v) !== JSON.stringify(w[k] ?? null) && !(v === null && k !== 'rate_limit_per_second' && w[k] === undefined) && !(k === 'channels' && !channels.length && !w.channels?.length)) b[k] = v;
     const auth = authPatch(w.authentication, form.auth);
@@ -95,7 +95,7 @@ export default function EndpointEdit({ route, tenant: chosen, tenants, setOwner,
     } catch (error) { setProblem(error); setBusy(false); scrollTo(0, 0); }
   };
   const variants = Object.keys(dialect.signatures?.[0]?.variants ?? {}), first = dialect.signatures?.[0]?.variant, options = Object.entries(dialect.endpoint?.options ?? {});
-  const limits = dialect.timeout ?? {};
+  const limits = dialect.timeout ?? {}, names = sources.sources ?? [];
   return html`<${Crumbs} items=${[{ text: 'Endpoints', href: to('endpoints', { tenant: null }) }, { text: tenant }, { text: id ? html`<${Id} id=${id} href=${to('endpoints/' + encodeURIComponent(id), { tenant })} />` : 'New' }]} />
     <div class="head"><div><h1>${w ? 'Edit endpoint' : 'New endpoint'}</h1><p class="dim">${w ? 'Changes hold for requests that go out after they are saved.' : 'Only the URL is required. Everything else has a default that works.'}</p></div></div>
     ${problem?.status === 412 ? html`<${Note} tone="warn" title="Somebody changed this endpoint while you edited">Your text is still here. <button class="btn sm" type="button" onClick=${() => { setProblem(null); page.reload(); }}>Load what it is now</button></${Note}>` : html`<${Faults} problem=${problem} fields=${fields} />`}
@@ -119,7 +119,9 @@ export default function EndpointEdit({ route, tenant: chosen, tenants, setOwner,
         <${Field} id="rt" label="Requests a second at most" small="empty: no limit" fault=${fault('rate_limit_per_second')}><input id="rt" type="number" step="any" min="0" value=${form.rate} onInput=${set('rate')} /></${Field}>
         ${variants.length > 0 && html`<${Field} id="sv" label="Signature" fault=${fault('signature_variant')}><select id="sv" value=${form.variant} onChange=${set('variant')}>${first ? html`<option value=${w ? first : ''}>${first}, the dialect’s</option>` : html`<option value="">the dialect’s</option>`}${variants.map((v) => html`<option value=${v}>${v}</option>`)}</select></${Field}>`}
         ${!w && dialect.secret?.source !== 'generated' && html`<${Field} id="sc" label="Secret" small="empty: one is made" fault=${fault('secret')}><input id="sc" class="mono" type="text" autocomplete="off" value=${form.secret} onInput=${set('secret')} /></${Field}>`}</div>
-        <div class="pick"><${Field} id="re" label="When failures have disabled it" fault=${fault('reenable')}><select id="re" value=${form.reenable} onChange=${set('reenable')}><option value="">somebody enables it</option><option value="on_test">a test that succeeds enables it</option></select></${Field}></div>
+        <div class="pick">${(names.length > 0 || form.source) && html`<${Field} id="sa" label="Source address" small="from where its requests come" fault=${fault('source_address')}><select id="sa" value=${form.source} onChange=${set('source')}><option value="">any</option>${names.map((s) => html`<option value=${s.name}>${s.name} · ${s.address}</option>`)}${form.source && !names.some((s) => s.name === form.source) && html`<option value=${form.source}>${form.source}, which is not offered any more</option>`}</select></${Field}>`}
+        <${Field} id="tc" label="Traces" small="traceparent, tracestate" fault=${fault('trace_context')}><select id="tc" value=${form.trace} onChange=${set('trace')}><option value="">as the installation says</option><option value="on">its requests carry them</option><option value="off">its requests do not carry them</option></select></${Field}>
+        <${Field} id="re" label="When failures have disabled it" fault=${fault('reenable')}><select id="re" value=${form.reenable} onChange=${set('reenable')}><option value="">somebody enables it</option><option value="on_test">a test that succeeds enables it</option></select></${Field}></div>
         ${dialect.retry?.own?.max_delays > 0 && html`<fieldset class="field"><legend class="lab">Schedule <small>after a failed attempt; the dialect’s: ${(dialect.retry.delays ?? []).join(', ') || 'one attempt'}</small></legend>
           <label class="tick"><input type="checkbox" checked=${form.delaysSet} onChange=${(e) => setForm({ ...form, delaysSet: e.target.checked })} /><span>Its own delays</span></label>
           ${form.delaysSet && html`<${Field} id="dl" label="Delays" small="seconds, or 5m, 2h, 1d; empty: one attempt" fault=${fault('retry')}><input id="dl" class="mono" value=${form.delays} onInput=${set('delays')} /></${Field}>`}
@@ -132,6 +134,6 @@ export default function EndpointEdit({ route, tenant: chosen, tenants, setOwner,
     <aside class="panel" aria-labelledby="ck"><div class="ph"><h2 id="ck">Would it be taken?</h2></div><div class="pb" role="status">${!checked ? html`<p class="dim small">Checked while you type; nothing is stored or sent.</p>`
       : checked.ok ? html`<ul class="checks"><li class="good"><${Icon} n="ok" /><div><b>Yes</b><span class="sub">The name is looked up, and its addresses are judged, at each attempt. Send a test after ${w ? 'saving' : 'creating'}.</span></div></li></ul>`
       : html`<ul class="checks">${(checked.problem.errors.length ? checked.problem.errors : [{ pointer: '', detail: checked.problem.message }]).map((x) => html`<li class="bad"><${Icon} n="x" /><div><b>${plain(x.pointer?.slice(1) || 'No')}</b><span class="sub">${plain(x.detail)}</span></div></li>`)}</ul>`}
-      ${sources.length > 0 && html`<p class="hint">The receiver’s firewall must let in ${sources.map((s) => html`<code>${s}</code> `)}</p>`}</div></aside></form>
+      ${sources.prefixes.length > 0 && html`<p class="hint">The receiver’s firewall must let in ${sources.prefixes.map((s) => html`<code>${s}</code> `)}</p>`}</div></aside></form>
     <${Req} told=${checked?.told} />`;
 }
