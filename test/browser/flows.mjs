@@ -71,6 +71,58 @@ const flows = {
     assert.deepEqual(wrong, []);
   },
 
+  /** Every item of every navigation is within the window, and within what it stands in. */
+  async navigation({ page, server, key, paths, widths }) {
+    await signIn(page, server, key);
+    const wrong = [];
+    for (const path of paths) {
+      await page.goto(server + '/ui/' + path);
+      await settled(page);
+      for (const width of widths) {
+        await page.setViewportSize({ width, height: 800 });
+        const cut = await page.evaluate(() => [...document.querySelectorAll('nav a')].filter((a) => {
+          const r = a.getBoundingClientRect(), n = /** @type {Element} */ (a.closest('nav')).getBoundingClientRect();
+          return !r.width || r.left < -0.5 || r.right > innerWidth + 0.5 || r.left < n.left - 0.5 || r.right > n.right + 0.5 || r.bottom > n.bottom + 0.5;
+        }).map((a) => a.textContent));
+        if (cut.length) wrong.push(`/ui/${path} at ${width}: ${cut.join(', ')}`);
+      }
+    }
+    assert.deepEqual(wrong, []);
+  },
+
+  /** An endpoint's source address and its part in traces: chosen, changed, taken back. */
+  async origin({ page, server, key, target, tell }) {
+    await signIn(page, server, key);
+    await page.goto(server + '/ui/endpoints/new?tenant=default');
+    await page.getByLabel('URL', { exact: true }).fill(target);
+    await page.locator('summary', { hasText: 'Headers, metadata' }).click();
+    assert.deepEqual(await page.getByLabel('Source address').locator('option').allInnerTexts(), ['any', 'office · 127.0.0.1', 'lab · 127.0.0.2']);
+    await page.getByLabel('Source address').selectOption('lab');
+    await page.getByLabel('Traces').selectOption('off');
+    await accessible(page, 'source address and traces');
+    await page.getByRole('button', { name: 'Create endpoint' }).click();
+    await page.getByRole('link', { name: 'Go to the endpoint' }).click();
+    await page.getByRole('link', { name: 'Edit' }).waitFor();
+    const edit = page.url().replace(/\?|$/, (m) => '/edit' + m);
+    await tell('lab off');
+    await page.goto(edit);
+    await page.getByText('Nothing changed').waitFor();
+    assert.equal(await page.getByLabel('Source address').inputValue(), 'lab');
+    assert.equal(await page.getByLabel('Traces').inputValue(), 'off');
+    await page.getByLabel('Source address').selectOption('office');
+    await page.getByLabel('Traces').selectOption('on');
+    await page.getByRole('button', { name: 'Save' }).click();
+    await page.getByRole('link', { name: 'Edit' }).waitFor();
+    await tell('office on');
+    await page.goto(edit);
+    await page.getByText('Nothing changed').waitFor();
+    await page.getByLabel('Source address').selectOption('');
+    await page.getByLabel('Traces').selectOption('');
+    await page.getByRole('button', { name: 'Save' }).click();
+    await page.getByRole('link', { name: 'Edit' }).waitFor();
+    await tell('null null');
+  },
+
   /** The overview begins with the answer, and what needs somebody is worst first. */
   async overview({ page, server, key, failing }) {
     await signIn(page, server, key);

@@ -249,6 +249,21 @@ def test_overview(world):
     run_flow("overview", world.given(failing=world.failing))
 
 
+def test_no_navigation_is_cut(world):
+    paths = ["", "settings", f"endpoints/{world.good}", "tenants/default", "deliveries"]
+    run_flow("navigation", world.given(paths=paths, widths=[360, 600, 640, 820, 900, 1024, 1060, 1061, 1100, 1200, 1240, 1241, 1340, 1341, 1400]))
+
+
+def test_source_address_and_traces_of_an_endpoint(server, receiver):
+    made, hook = server(flags=["--source-address", "office=127.0.0.1", "--source-address", "lab=127.0.0.2"]), receiver()
+
+    def seen(said):
+        row = made.api.get("/v1/webhooks").expect(200).json["data"][0]
+        assert [str(row.get(k, "null")) for k in ("source_address", "trace_context")] == said.split()
+
+    run_flow("origin", {"server": f"http://127.0.0.1:{made.port}", "key": made.admin_key, "target": hook.url("/o")}, seen)
+
+
 def test_all_tenants(world):
     run_flow("all_tenants", world.given(), lambda _: world.event(world.globex, "evil.event", {"n": 1}))
 
