@@ -18,4 +18,8 @@ enum th_rfc3339 { TH_RFC3339_SECONDS, TH_RFC3339_MILLIS };
 void th_wall_format(struct th_buf *out, struct th_wall t, enum th_rfc3339 form);
 /** Reads an RFC 3339 date-time with any offset and fraction (cut to milliseconds); checks every field. */
 bool th_wall_parse(struct th_span text, struct th_wall *out);
+
+#define TH_HTTP_DATE_SIZE 30
+/** Writes "Sun, 06 Nov 1994 08:49:37 GMT", the date of HTTP's fields (RFC 9110 section 5.6.7), with its NUL; years as above. */
+void th_wall_http_date(struct th_wall t, char text[TH_HTTP_DATE_SIZE]);
 #endif

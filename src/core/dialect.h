@@ -156,6 +156,8 @@ struct th_render {
     /* of an ordered request: its number, and that of the one that was skipped before it; 0: none */
     uint64_t sequence, skipped;
     uint32_t batch; /* number of deliveries in the request's list; 0: it is no list */
+    /* when nobody should want the version of the data any more (wall ms), for a Sunset header; 0: it says none */
+    int64_t sunset;
     /* when showing a past attempt: its stored signature values; else n == 0 and they are made */
     struct th_span sigs;
 };

@@ -13,6 +13,8 @@
 #include "core/dialect_message.h"
 #include "core/ecma.h"
 
+#define SUNSET_MARK '~' /* before the date of a Sunset header, among what is kept of an attempt */
+
 struct attempt { /* what a head is made for, and from */
     struct th_env env;
     const struct th_dialect *d;
@@ -404,6 +406,7 @@ static void add_number(struct th_buf *out, struct th_span name, uint64_t n)
 /* Who was skipped is not known later, so it is kept behind the signatures. */
 static void add_order(struct attempt *a, struct th_buf *out)
 {
+    struct th_span rest = a->stored;
     uint64_t skipped = a->r->skipped;
 
     if (a->r->batch)
@@ -411,13 +414,39 @@ static void add_order(struct attempt *a, struct th_buf *out)
     if (!a->r->sequence)
         return;
     add_number(out, a->d->spec.ordering.sequence.s, a->r->sequence);
-    if (a->r->sigs.n && !th_span_u64(next_stored(&a->stored), INT64_MAX, &skipped))
+    if (a->r->sigs.n && th_span_u64(next_stored(&rest), INT64_MAX, &skipped))
+        a->stored = rest;
+    else if (a->r->sigs.n)
         skipped = 0;
     if (!skipped)
         return;
     add_number(out, a->d->spec.ordering.skipped.s, skipped);
     if (a->sigs)
         th_buf_printf(a->sigs, "%llu\n", (unsigned long long)skipped);
+}
+
+/* When the version of the data ends (RFC 8594). The date may be another one later, so it is kept with the attempt, behind a mark. A
+ * header of this name that somebody has set stays the only one. */
+static void add_sunset(struct attempt *a, struct th_buf *out)
+{
+    const struct th_span name = TH_LIT("Sunset:");
+    char date[TH_HTTP_DATE_SIZE];
+    uint64_t s = a->r->sunset > 0 && !a->r->sigs.n ? (uint64_t)(a->r->sunset / 1000) : 0;
+
+    while (!s && a->stored.n) { /* what was sent */
+        struct th_span line = next_stored(&a->stored);
+
+        if (!line.n || line.p[0] != SUNSET_MARK ||
+            !th_span_u64(th_span(line.p + 1, line.n - 1), INT64_MAX / 1000, &s))
+            s = 0;
+    }
+    if (!s || out->failed || has_line(th_span(out->p + a->start, out->n - a->start), name))
+        return;
+    th_wall_http_date((struct th_wall){(int64_t)s * 1000}, date);
+    th_buf_span(out, name);
+    th_buf_printf(out, " %s\r\n", date);
+    if (a->sigs)
+        th_buf_printf(a->sigs, "%c%llu\n", SUNSET_MARK, (unsigned long long)s);
 }
 
 /* Puts the type of forms into the place of the dialect's. */
@@ -468,6 +497,8 @@ enum th_error th_dialect_head(const struct th_dialect *d, const struct th_render
     th_buf_span(out, r->custom);
     if (r->sequence || r->batch)
         add_order(&a, out);
+    if (r->sunset || r->sigs.n)
+        add_sunset(&a, out);
     return out->failed ? out->failed : sigs ? sigs->failed : TH_OK;
 }
 

@@ -119,31 +119,14 @@ static void put_number(struct text *t, uint64_t v)
     put(t, digits + i, sizeof digits - i);
 }
 
-static void put_2(char *to, int v)
-{
-    to[0] = (char)('0' + v / 10 % 10);
-    to[1] = (char)('0' + v % 10);
-}
-
-/* IMF-fixdate (RFC 9110 section 5.6.7), made once a second; independent of the locale. */
+/* Made once a second. */
 static const char *http_date(struct th_http_server *s)
 {
-    static const char days[] = "SunMonTueWedThuFriSat", months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-    time_t now = time(NULL);
-    struct tm tm;
+    int64_t now = (int64_t)time(NULL);
 
-    if ((int64_t)now == s->date_s || !gmtime_r(&now, &tm))
-        return s->date;
-    s->date_s = (int64_t)now;
-    memcpy(s->date, "Sun, 00 Jan 0000 00:00:00 GMT", 30);
-    memcpy(s->date, days + tm.tm_wday * 3, 3);
-    put_2(s->date + 5, tm.tm_mday);
-    memcpy(s->date + 8, months + tm.tm_mon * 3, 3);
-    put_2(s->date + 12, (tm.tm_year + 1900) / 100);
-    put_2(s->date + 14, (tm.tm_year + 1900) % 100);
-    put_2(s->date + 17, tm.tm_hour);
-    put_2(s->date + 20, tm.tm_min);
-    put_2(s->date + 23, tm.tm_sec);
+    if (now != s->date_s)
+        th_wall_http_date((struct th_wall){now * 1000}, s->date);
+    s->date_s = now;
     return s->date;
 }
 

@@ -213,7 +213,8 @@ struct th_attempt_row {
     uint64_t batch;    /* first of the deliveries that one request was for; 0: it was for this one alone */
     int64_t signed_at; /* unix seconds used in the signature */
     struct th_addr peer;
-    struct th_span sigs;       /* what cannot be computed again: signature header values, one per line */
+    struct th_span
+        sigs; /* what cannot be computed again, a line each: signature header values, then what th_dialect_head adds */
     struct th_span detail;     /* error in words */
     struct th_span head, body; /* of the answer */
 };

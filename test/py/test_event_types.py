@@ -1,6 +1,7 @@
 """The catalogue of event types, from outside: what is checked when a type is put, what publishing does with data that does not fit, the
 versions of a type, and who still gets an old one."""
 import json
+import threading
 import time
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from harness.command import tenterhook
 from harness.expect import eventually, pointers, problem, settled
 from harness.metrics import metrics
+from harness.receiver import Reply
 
 SCHEMA = {"type": "object", "required": ["order", "amount"],
           "properties": {"order": {"type": "integer"}, "amount": {"type": "number", "minimum": 0},
@@ -268,3 +270,71 @@ def test_who_gets_a_version_that_ends_is_told(server, receiver):
     eventually(lambda: running.text().count(line) > said)
     publish(running.api, NEW)  # commits are in order, so what a start had told would be there by now
     assert len(running.api.as_tenant("operator").pages("/v1/events?event_type=endpoint.version_ending", 100)) == 2  # a start tells nobody again
+
+
+def test_a_version_that_ends_says_so_in_each_request(server, receiver):
+    """The header Sunset (RFC 8594) of a pinned version; a past attempt is shown with the date that it was sent with."""
+    running, target = server(), receiver()
+    api = running.api
+    put(api, versions=STEPS)
+    put(api, "/v1/event-types/other")
+    pins = {"newest": None, "same": "2026-03-01", "ends": "2025-06-30", "oldest": "2024-01-01", "own": "2025-01-01"}
+    ids = {}
+    for name, pin in pins.items():
+        body = {"url": target.url("/" + name), **({"payload_version": pin} if pin else {}), **({"headers": {"Sunset": "never"}} if name == "own" else {})}
+        ids[api.post("/v1/webhooks", body).expect(201).json["id"]] = name
+
+    def sent(event, type_="order.paid"):
+        settled(api, 5, event=event["id"])
+        return {r.target[1:]: r for r in target.requests if r.header("webhook-id") == event["id"]}
+
+    def shown(event):
+        rows = api.get(f"/v1/deliveries?event={event['id']}").json["data"]
+        return {ids[row["endpoint"]]: api.get(f"/v1/deliveries/{row['id']}").json["attempts"][0]["request"]["headers"] for row in rows}
+
+    def dates(requests):
+        return {name: r.header("Sunset") for name, r in requests.items()}
+    first = publish(api, NEW)
+    was = "Fri, 01 Jan 2027 00:00:00 GMT"
+    assert dates(sent(first)) == {"newest": None, "same": None, "ends": was, "oldest": None, "own": "never"}
+    assert set(dates(sent(publish(api, NEW, type_="other"))).values()) == {None, "never"}
+    # another date, then none: what was sent stays as it was, what is sent follows
+    put(api, versions=[STEPS[0], {**STEPS[1], "sunset": "2028-02-29T12:30:59.9+01:00"}, STEPS[2]])
+    second, then = publish(api, NEW), "Tue, 29 Feb 2028 11:30:59 GMT"
+    assert dates(sent(second))["ends"] == then
+    running.kill()
+    running.start()
+    api = running.api
+    put(api, versions=[STEPS[0], {**STEPS[1], "sunset": None}, STEPS[2]])
+    third = publish(api, NEW)
+    assert dates(sent(third))["ends"] is None
+    for event, date in ((first, was), (second, then), (third, None)):
+        seen = shown(event)
+        assert seen["ends"].get("Sunset") == date and [seen[name].get("Sunset") for name in ("newest", "same", "oldest", "own")] == [None, None, None, "***"], seen
+        for name, request in sent(event).items():  # and nothing else has become another
+            for header in ("webhook-signature", "webhook-timestamp", "Sunset"):
+                assert name == "own" and header == "Sunset" or seen[name].get(header) == request.header(header), (name, header)
+
+
+def test_a_list_says_when_the_first_of_its_versions_ends(server, receiver):
+    gate = threading.Event()
+    running, target = server(), receiver(answer=lambda request: Reply(200) if gate.wait(20) else Reply(500))
+    api = running.api
+    put(api, versions=STEPS)
+    put(api, "/v1/event-types/order.sent", versions=[STEPS[0], {**STEPS[1], "sunset": "2026-12-24T00:00:00Z"}])
+    hook = api.post("/v1/webhooks", {"url": target.url(), "payload_version": "2025-01-01", "ordering": {"key": None, "batch": 5}}).expect(201).json
+    publish(api, NEW)
+    target.wait_for(1)
+    publish(api, NEW)
+    publish(api, NEW, type_="order.sent")
+    gate.set()
+    settled(api, 3, endpoint=hook["id"])
+    first, second = target.requests
+    assert [len(json.loads(request.body)) for request in (first, second)] == [1, 2]
+    assert (first.header("Sunset"), second.header("Sunset")) == ("Fri, 01 Jan 2027 00:00:00 GMT", "Thu, 24 Dec 2026 00:00:00 GMT")
+    dates, batches = [], []
+    for delivery in api.get(f"/v1/deliveries?endpoint={hook['id']}").json["data"]:
+        (attempt,) = api.get(f"/v1/deliveries/{delivery['id']}").json["attempts"]
+        dates.append(attempt["request"]["headers"]["Sunset"])
+        batches.append(len(attempt.get("batch", [0])))
+    assert dates == 2 * [second.header("Sunset")] + [first.header("Sunset")] and batches == [2, 2, 1]

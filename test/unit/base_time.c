@@ -109,13 +109,31 @@ static void every_day_of_400_years(void **state)
     }
 }
 
+static void dates_of_http(void **state)
+{
+    static const char *const days[] = {"Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"};
+    char text[TH_HTTP_DATE_SIZE];
+    (void)state;
+
+    th_wall_http_date((struct th_wall){784111777999}, text);
+    assert_string_equal(text, "Sun, 06 Nov 1994 08:49:37 GMT"); /* RFC 9110 section 5.6.7 */
+    th_wall_http_date((struct th_wall){-1}, text);
+    assert_string_equal(text, "Wed, 31 Dec 1969 23:59:59 GMT");
+    th_wall_http_date((struct th_wall){951782400000}, text);
+    assert_string_equal(text, "Tue, 29 Feb 2000 00:00:00 GMT");
+    th_wall_http_date((struct th_wall){INT64_MAX}, text);
+    assert_string_equal(text, "Fri, 31 Dec 9999 23:59:59 GMT");
+    for (int64_t day = -8; day < 15; day++) {
+        th_wall_http_date((struct th_wall){day * 86400000}, text);
+        assert_memory_equal(text, days[(day + 7 * 7) % 7], 3);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(known_instants),
-        cmocka_unit_test(parses),
-        cmocka_unit_test(refuses),
-        cmocka_unit_test(every_day_of_400_years),
+        cmocka_unit_test(known_instants),         cmocka_unit_test(parses),        cmocka_unit_test(refuses),
+        cmocka_unit_test(every_day_of_400_years), cmocka_unit_test(dates_of_http),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

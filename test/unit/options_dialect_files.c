@@ -370,6 +370,70 @@ static void test_invented_values(void **state)
     th_dialect_free(d);
 }
 
+/* A head with this sunset, as it is sent and as it is shown again when the date is another one. */
+static void sunset_is(const char *file, uint64_t skipped, int64_t sunset, const char *custom,
+                      const char *sent, const char *kept_end)
+{
+    struct th_dialect *d = must_load(file);
+    const char *const secret = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+    struct th_sign_key key;
+    const struct th_sign_key *keys[] = {&key};
+    struct th_render r = {.event_id = TH_LIT("e1"),
+                          .event_type = TH_LIT("a"),
+                          .endpoint_id = TH_LIT("w1"),
+                          .delivery_id = TH_LIT("d1"),
+                          .data = TH_LIT("{}"),
+                          .keys = keys,
+                          .key_count = 1,
+                          .attempt = 1,
+                          .custom = th_str(custom),
+                          .sequence = skipped ? skipped + 1 : 0,
+                          .skipped = skipped,
+                          .sunset = sunset};
+    struct th_buf head, sigs, again;
+    const char *found;
+
+    th_buf_init(&head, 4096);
+    th_buf_init(&again, 4096);
+    th_buf_init(&sigs, 4096);
+    assert_int_equal(th_dialect_key_init(d, th_str(secret), &key), TH_OK);
+    assert_int_equal(th_dialect_head(d, &r, TH_LIT("{}"), &head, &sigs, false), TH_OK);
+    found = strstr(th_buf_cstr(&head), "Sunset:");
+    assert_string_equal(found ? found : "", sent);
+    assert_true(sigs.n >= strlen(kept_end));
+    assert_string_equal(th_buf_cstr(&sigs) + sigs.n - strlen(kept_end), kept_end);
+    r.sigs = th_buf_view(&sigs);
+    r.sunset = r.sigs.n ? 4102444800000 : 0;
+    r.skipped = 0;
+    assert_int_equal(th_dialect_head(d, &r, TH_LIT("{}"), &again, NULL, false), TH_OK);
+    assert_string_equal(th_buf_cstr(&again), th_buf_cstr(&head));
+    th_buf_fini(&head);
+    th_buf_fini(&again);
+    th_buf_fini(&sigs);
+    th_dialect_key_fini(&key);
+    th_dialect_free(d);
+}
+
+static void test_sunset(void **state)
+{
+    static const char signless[] =
+        "extends: standard\nsignatures: []\nauth: {header: X-Key, value: \"{secret}\"}\n";
+    static const char signing[] = "extends: standard\n";
+    static const char line[] = "Sunset: Fri, 01 Jan 2027 00:00:00 GMT\r\n";
+    (void)state;
+
+    for (unsigned i = 0; i < 2; i++) {
+        const char *file = i ? signing : signless;
+
+        sunset_is(file, 0, 0, "", "", i ? "\n" : "");
+        sunset_is(file, 7, 0, "", "", "7\n");
+        sunset_is(file, 0, 1798761600999, "", line, "~1798761600\n");
+        sunset_is(file, 7, 1798761600000, "", line, "7\n~1798761600\n");
+        sunset_is(file, 0, 1798761600000, "sunset-x: 1\r\nSunset: never\r\n", "Sunset: never\r\n",
+                  i ? "\n" : "");
+    }
+}
+
 /* What the event lacks is named; what has no keys is not sent unsigned. */
 static void test_missing(void **state)
 {
@@ -814,19 +878,13 @@ static void test_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_schema),
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_unsigned),
-        cmocka_unit_test(test_invented_request),
-        cmocka_unit_test(test_missing),
-        cmocka_unit_test(test_injection),
-        cmocka_unit_test(test_invented_values),
-        cmocka_unit_test(test_secrets),
-        cmocka_unit_test(test_public_key),
-        cmocka_unit_test(test_shapes),
-        cmocka_unit_test(test_show),
-        cmocka_unit_test(test_documented),
-        cmocka_unit_test(test_directory),
+        cmocka_unit_test(test_schema),     cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_unsigned),   cmocka_unit_test(test_invented_request),
+        cmocka_unit_test(test_missing),    cmocka_unit_test(test_sunset),
+        cmocka_unit_test(test_injection),  cmocka_unit_test(test_invented_values),
+        cmocka_unit_test(test_secrets),    cmocka_unit_test(test_public_key),
+        cmocka_unit_test(test_shapes),     cmocka_unit_test(test_show),
+        cmocka_unit_test(test_documented), cmocka_unit_test(test_directory),
         cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -44,6 +44,10 @@ TH_MUST_USE enum th_error th_payload_version(struct th_engine *e, const struct t
                                              const struct th_event_row *row, uint32_t pin,
                                              struct th_buf *data);
 
+/** When nobody should want the version any more that the pin chooses of this event's data (wall ms); 0: nothing says so. */
+int64_t th_payload_sunset(struct th_engine *e, const struct th_tenant *t, const struct th_event_row *row,
+                          uint32_t pin);
+
 /** The body that a template makes: of an event with its public id as external_id, and data as the dialect writes it. */
 TH_MUST_USE enum th_error th_payload_body(struct th_engine *e, const struct th_dialect *d,
                                           const struct th_payload *payload, const struct th_publish_event *ev,

@@ -77,6 +77,17 @@ enum th_error th_payload_version(struct th_engine *e, const struct th_tenant *t,
     return error;
 }
 
+int64_t th_payload_sunset(struct th_engine *e, const struct th_tenant *t, const struct th_event_row *row,
+                          uint32_t pin)
+{
+    const struct th_event_type *type =
+        pin && row->more.version ? th_engine_event_type(e, t, row->type) : NULL;
+
+    if (!type || !type->version_count)
+        return 0;
+    return type->versions[th_type_version_for(type, row->more.version, pin)].sunset;
+}
+
 enum th_error th_payload_form(const struct th_dialect *d, struct th_buf *body)
 {
     struct th_tape tape;

@@ -56,6 +56,12 @@ static void postpone(struct th_engine *e, const struct th_queue_row *row, int64_
 
 /* ---- render and send ---- */
 
+/* Of the data that the delivery is written with. */
+static int64_t sunset_of(const struct th_attempt *a)
+{
+    return th_payload_sunset(a->e, a->ep->pub.tenant, &a->event->row, a->run->spec.data_version);
+}
+
 static void fill_render(struct th_attempt *a, struct th_render *r, const struct th_sign_key **keys)
 {
     const struct th_tenant *t = a->ep->pub.tenant;
@@ -244,8 +250,13 @@ static void name_list(struct th_attempt *a, struct th_render *r, char id[TH_BATC
     uint64_t events[TH_ORDER_BATCH_MAX];
 
     r->batch = 0;
-    for (const struct th_attempt *m = a; m; m = th_batch_next(a, m == a ? NULL : m))
+    for (const struct th_attempt *m = a; m; m = th_batch_next(a, m == a ? NULL : m)) {
+        int64_t sunset = sunset_of(m);
+
+        if (sunset && (!r->sunset || sunset < r->sunset)) /* the first of them that ends */
+            r->sunset = sunset;
         events[r->batch++] = m->row.event;
+    }
     if (r->batch == 1)
         return;
     th_batch_id(events, r->batch, id);
@@ -262,6 +273,7 @@ static enum th_error render(struct th_attempt *a, struct th_span *body)
     enum th_error error;
 
     fill_render(a, &r, keys);
+    r.sunset = sunset_of(a);
     error = list ? render_list(a, d, body) : render_body(a, d, &r, body);
     if (error)
         return error;
