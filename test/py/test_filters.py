@@ -2,6 +2,7 @@
 import json
 import time
 import urllib.parse
+from random import Random
 
 import pytest
 
@@ -147,6 +148,62 @@ def test_many_filters_find_theirs(tenant, sink):
     api.delete(f"/v1/webhooks/{hooks[9]['id']}").expect(204)
     assert got(api, publish(api, {"n": 7})) == set() and got(api, publish(api, {"n": 9})) == set()
     assert got(api, publish(api, {"n": 8})) == {hooks[7]["id"], hooks[8]["id"]}
+
+
+TYPES = ["order.created", "order.paid", "order.item.added", "invoice.paid", "invoice.sent", "invoice", "user.item.paid"]
+
+
+def wants(patterns, type):
+    return not patterns or any(pattern == type or (pattern.endswith(".*") and type.startswith(pattern[:-1]))
+                               or (pattern.startswith("*.") and type.endswith(pattern[1:])) for pattern in patterns)
+
+
+def drawn(random):
+    """What an endpoint may subscribe to: types, one pattern, several of both, everything, or types with a filter."""
+    patterns = ["order.*", "order.item.*", "invoice.*", "user.*", "*.paid", "*.added", "*.item.paid"]
+    kind = random.choice(["type", "type", "types", "pattern", "pattern", "mixed", "all", "filter"])
+    if kind == "type":
+        return {"events": [random.choice(TYPES)]}
+    if kind == "types":
+        return {"events": random.sample(TYPES, 3)}
+    if kind == "pattern":
+        return {"events": [random.choice(patterns)]}
+    if kind == "mixed":
+        return {"events": random.sample(patterns, 2) + random.sample(TYPES, 2)}
+    return {"events": []} if kind == "all" else {"events": [random.choice(TYPES)], "filter": "$[?@.data.n == 1]"}
+
+
+def test_many_subscriptions_find_theirs(server, receiver):
+    """Of a tenant with many endpoints those are asked that can want the type: the same ones as if each were asked, after changes, after
+    some are deleted, and after a restart."""
+    random, hooks, sink = Random(11), {}, receiver()
+    running = server(flags=["--threads", "2"])
+    events = [(type, n) for n in (2, 1) for type in TYPES]
+
+    def check():
+        api = running.api
+        batch = [{"type": type, "data": {"n": n}} for type, n in events]
+        rows = api.post("/v1/events/batch", batch).expect(202).json + [publish(api, {"n": n}, type=type) for type, n in events]
+        for (type, n), row in zip(events * 2, rows):
+            expected = {id for id, made in hooks.items() if wants(made["events"], type) and (n == 1 or "filter" not in made)}
+            listed = [d["endpoint"] for d in api.get(f"/v1/deliveries?event={row['id']}&limit=1000").expect(200).json["data"]]
+            assert row["deliveries"] == len(expected) and sorted(listed) == sorted(expected), (type, n)
+
+    for count in (60, 64, 130):  # few, so that each is asked; just enough; many
+        while len(hooks) < count:
+            settings = drawn(random)
+            hooks[register(running.api, sink, **settings)["id"]] = settings
+        check()
+    for id in random.sample(sorted(hooks), 50):
+        hooks[id] = drawn(random)
+        running.api.patch(f"/v1/webhooks/{id}", {"filter": None} | hooks[id]).expect(200)
+    for id in random.sample(sorted(hooks), 20):
+        running.api.delete(f"/v1/webhooks/{id}").expect(204)
+        del hooks[id]
+    check()
+    running.stop()
+    running.start()
+    check()
 
 
 def test_a_batch_is_filtered_event_by_event(tenant, sink):

@@ -2,8 +2,9 @@
  *
  * An index, so that ten thousand filtered endpoints of a tenant are not ten thousand evaluations for each event: of a filter with a
  * term such as @.data.status == 'paid' the path is looked up once for an event, and the endpoints that wait for the value found are
- * the only ones that are asked. Endpoints without such a term stay in a list that is walked, `plain`; an endpoint is in one of both.
- * A tenant none of whose endpoints has a filter has no index, and its events are never read for one.
+ * the only ones that are asked. Of a tenant with many endpoints, those without such a term are found by the types that they want
+ * (subscribers.c). The others stay in a list that is walked, `plain`; an endpoint is in one of the three.
+ * A tenant with few endpoints, none of which has a filter, has no index. Events are read only for a filter, not for the types.
  *
  * Invariants: (1) without memory for the index an endpoint stays in `plain`, where it is found as well, only later; (2) `plain` and
  * each bucket are in the order of numbers; (3) a change of an endpoint that is listed goes through th_filters_file. */
@@ -12,9 +13,11 @@
 #include "base/map.h"
 #include "engine/context.h"
 #include "engine/settings/settings.h"
+#include "engine/settings/subscribers.h"
 #include "engine/state.h"
 #include <stdio.h>
 
+#define MANY 64      /* endpoints of a tenant, from which on those that name what they want are not walked */
 #define PATHS_MAX 64 /* that are looked up for an event; filters with a further one are walked */
 
 struct path {
@@ -26,8 +29,7 @@ struct path {
 struct th_filter_bucket {
     uint64_t key;
     unsigned path; /* number of a path; paths keep theirs */
-    unsigned count, cap;
-    struct th_endpoint **v;
+    struct th_ep_list list;
 };
 
 struct th_filters {
@@ -35,63 +37,10 @@ struct th_filters {
     struct path paths[PATHS_MAX]; /* endpoints 0: free */
     unsigned path_count;          /* up to the last that is not free */
     struct th_map buckets;
-    struct th_endpoint **plain;
-    unsigned plain_count, plain_cap, indexed;
+    struct th_ep_list plain;
+    unsigned indexed;
+    struct th_subscribers *subscribers; /* NULL: the tenant has too few endpoints */
 };
-
-/* ---- lists in the order of numbers ---- */
-
-static unsigned place_in(struct th_endpoint *const *v, unsigned count, uint64_t no)
-{
-    unsigned low = 0, high = count;
-
-    while (low < high) {
-        unsigned mid = low + (high - low) / 2;
-
-        if (v[mid]->no < no)
-            low = mid + 1;
-        else
-            high = mid;
-    }
-    return low;
-}
-
-static bool grow(struct th_endpoint ***v, unsigned *cap, unsigned need)
-{
-    unsigned more = *cap ? *cap : 4;
-    struct th_endpoint **fresh;
-
-    if (need <= *cap)
-        return true;
-    while (more < need)
-        more *= 2;
-    fresh = th_realloc(*v, more * sizeof **v);
-    if (!fresh)
-        return false;
-    *v = fresh;
-    *cap = more;
-    return true;
-}
-
-/* There is room. */
-static void put_in(struct th_endpoint **v, unsigned *count, struct th_endpoint *ep)
-{
-    unsigned at = place_in(v, *count, ep->no);
-
-    memmove(v + at + 1, v + at, (*count - at) * sizeof *v);
-    v[at] = ep;
-    ++*count;
-}
-
-static void take_from(struct th_endpoint **v, unsigned *count, const struct th_endpoint *ep)
-{
-    unsigned at = place_in(v, *count, ep->no);
-
-    if (at == *count || v[at] != ep)
-        return;
-    --*count;
-    memmove(v + at, v + at + 1, (*count - at) * sizeof *v);
-}
 
 /* ---- the index ---- */
 
@@ -158,10 +107,10 @@ static struct th_filter_bucket *bucket_of(struct th_filters *f, unsigned path, u
 
 static void bucket_unused(struct th_filters *f, struct th_filter_bucket *b)
 {
-    if (b->count)
+    if (b->list.count)
         return;
     th_map_del(&f->buckets, b->key);
-    th_free(b->v);
+    th_ep_list_fini(&b->list);
     th_free(b);
 }
 
@@ -173,7 +122,7 @@ static bool put_in_bucket(struct th_filters *f, struct th_ep *ep, struct th_span
     if (path == PATHS_MAX)
         return false;
     b = bucket_of(f, path, value);
-    if (b && !grow(&b->v, &b->cap, b->count + 1)) {
+    if (b && !th_ep_list_grow(&b->list, b->list.count + 1)) {
         bucket_unused(f, b);
         b = NULL;
     }
@@ -181,7 +130,7 @@ static bool put_in_bucket(struct th_filters *f, struct th_ep *ep, struct th_span
         path_unused(f, path);
         return false;
     }
-    put_in(b->v, &b->count, &ep->pub);
+    th_ep_list_put(&b->list, &ep->pub);
     f->paths[path].endpoints++;
     f->indexed++;
     ep->bucket = b;
@@ -203,19 +152,20 @@ static bool index_endpoint(struct th_filters *f, struct th_ep *ep)
     return done;
 }
 
-/* Out of its bucket or of `plain`. */
+/* Out of its bucket, of the lists of its types, or of `plain`. */
 static void take_out(struct th_filters *f, struct th_ep *ep)
 {
     struct th_filter_bucket *b = ep->bucket;
     unsigned path;
 
     if (!b) {
-        take_from(f->plain, &f->plain_count, &ep->pub);
+        if (!f->subscribers || !th_subscribers_take(f->subscribers, ep))
+            (void)th_ep_list_take(&f->plain, &ep->pub);
         return;
     }
     path = b->path;
     ep->bucket = NULL;
-    take_from(b->v, &b->count, &ep->pub);
+    (void)th_ep_list_take(&b->list, &ep->pub);
     bucket_unused(f, b);
     f->indexed--;
     f->paths[path].endpoints--;
@@ -229,14 +179,14 @@ static struct th_filters *make(struct th_engine *e, struct th_tenant *t)
 {
     struct th_filters *f = th_calloc(1, sizeof *f);
 
-    if (!f || !grow(&f->plain, &f->plain_cap, t->endpoint_cap)) {
+    if (!f || !th_ep_list_grow(&f->plain, t->endpoint_cap)) {
         th_free(f);
         return NULL;
     }
     f->seed = e->hash_seed;
     th_map_init(&f->buckets, SIZE_MAX / 64, e->hash_seed);
-    memcpy(f->plain, t->endpoints, t->endpoint_count * sizeof *f->plain);
-    f->plain_count = t->endpoint_count;
+    memcpy(f->plain.v, t->endpoints, t->endpoint_count * sizeof *f->plain.v);
+    f->plain.count = t->endpoint_count;
     t->filters = f;
     for (unsigned i = 0; i < t->endpoint_count; i++)
         TH_CONTAINER(t->endpoints[i], struct th_ep, pub)->bucket = NULL;
@@ -247,7 +197,21 @@ bool th_filters_room(struct th_tenant *t)
 {
     struct th_filters *f = t->filters;
 
-    return !f || grow(&f->plain, &f->plain_cap, t->endpoint_count + 1);
+    return !f || th_ep_list_grow(&f->plain, t->endpoint_count + 1);
+}
+
+/* From now on its endpoints are found by what they subscribe to. Without memory they stay where they are. */
+static void index_subscriptions(struct th_engine *e, struct th_tenant *t)
+{
+    struct th_filters *f = t->filters;
+
+    f->subscribers = th_subscribers_new(e->hash_seed);
+    for (unsigned i = 0; f->subscribers && i < t->endpoint_count; i++) {
+        struct th_ep *ep = TH_CONTAINER(t->endpoints[i], struct th_ep, pub);
+
+        if (!ep->bucket && th_ep_list_take(&f->plain, &ep->pub) && !th_subscribers_put(f->subscribers, ep))
+            th_ep_list_put(&f->plain, &ep->pub);
+    }
 }
 
 static bool is_choosy(const struct th_endpoint *ep)
@@ -270,11 +234,13 @@ void th_filters_file(struct th_engine *e, struct th_ep *ep)
     struct th_filters *f = t->filters;
 
     count_choosy(ep, is_choosy(&ep->pub));
-    if (!f && !(ep->pub.run->filter && (f = make(e, t))))
+    if (!f && !((ep->pub.run->filter || t->endpoint_count >= MANY) && (f = make(e, t))))
         return;
+    if (!f->subscribers && t->endpoint_count >= MANY)
+        index_subscriptions(e, t);
     take_out(f, ep);
-    if (!index_endpoint(f, ep))
-        put_in(f->plain, &f->plain_count, &ep->pub);
+    if (!index_endpoint(f, ep) && !(f->subscribers && th_subscribers_put(f->subscribers, ep)))
+        th_ep_list_put(&f->plain, &ep->pub);
 }
 
 void th_filters_unfile(struct th_ep *ep)
@@ -296,14 +262,15 @@ void th_filters_free(struct th_tenant *t)
     if (!f)
         return;
     while (th_map_next(&f->buckets, &i, &key, &value)) {
-        th_free(((struct th_filter_bucket *)value)->v);
+        th_ep_list_fini(&((struct th_filter_bucket *)value)->list);
         th_free(value);
     }
     for (unsigned k = 0; k < f->path_count; k++)
         if (f->paths[k].endpoints)
             th_free((char *)f->paths[k].text.p);
     th_map_fini(&f->buckets);
-    th_free(f->plain);
+    th_subscribers_free(f->subscribers);
+    th_ep_list_fini(&f->plain);
     th_free(f);
     t->filters = NULL;
 }
@@ -414,8 +381,22 @@ enum th_jsonpath_answer th_filter_ask(const struct th_jsonpath *filter, const st
 
 struct th_endpoint *const *th_filters_walked(const struct th_tenant *t, unsigned *count)
 {
-    *count = t->filters ? t->filters->plain_count : t->endpoint_count;
-    return t->filters ? t->filters->plain : t->endpoints;
+    *count = t->filters ? t->filters->plain.count : t->endpoint_count;
+    return t->filters ? t->filters->plain.v : t->endpoints;
+}
+
+unsigned th_filters_typed(const struct th_tenant *t, struct th_span type)
+{
+    return t->filters && t->filters->subscribers ? th_subscribers_lists(type) : 0;
+}
+
+struct th_endpoint *const *th_filters_of_type(const struct th_tenant *t, struct th_span type, unsigned list,
+                                              unsigned *count)
+{
+    const struct th_ep_list *l = th_subscribers_list(t->filters->subscribers, type, list);
+
+    *count = l ? l->count : 0;
+    return l ? l->v : NULL;
 }
 
 unsigned th_filters_paths(const struct th_tenant *t)
@@ -437,6 +418,6 @@ struct th_endpoint *const *th_filters_found(const struct th_tenant *t, unsigned 
     b = th_map_get(&f->buckets, key_of(f, path, value));
     if (!b || b->path != path)
         return NULL;
-    *count = b->count;
-    return b->v;
+    *count = b->list.count;
+    return b->list.v;
 }

@@ -69,9 +69,14 @@ TH_MUST_USE enum th_error th_payload_form(const struct th_dialect *d, struct th_
 enum th_jsonpath_answer th_filter_ask(const struct th_jsonpath *filter, const struct th_filter_event *of,
                                       uint32_t *steps);
 
-/* ---- who can be reached: those that are walked, and for each path those that wait for the value that is there ---- */
+/* ---- who can be reached: those that are walked, those that are found by the event's type, and for each path those that wait for the
+ * value that is there. An endpoint is in one list at most; each may have some that the event does not reach. ---- */
 
 struct th_endpoint *const *th_filters_walked(const struct th_tenant *t, unsigned *count);
+/** How many lists there are for the type, from 0; each of them. */
+unsigned th_filters_typed(const struct th_tenant *t, struct th_span type);
+struct th_endpoint *const *th_filters_of_type(const struct th_tenant *t, struct th_span type, unsigned list,
+                                              unsigned *count);
 unsigned th_filters_paths(const struct th_tenant *t);
 struct th_endpoint *const *th_filters_found(const struct th_tenant *t, unsigned path,
                                             const struct th_filter_event *of, unsigned *count);

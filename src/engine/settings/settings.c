@@ -288,6 +288,7 @@ void th_key_drop(struct th_sign_key *key)
 static void ep_free(struct th_ep *ep)
 {
     th_masks_free(ep);
+    th_free(ep->filed);
     for (unsigned i = 0; i < ep->pub.secret_count; i++) {
         th_key_drop(ep->pub.secrets[i].key);
         th_free((char *)ep->pub.secrets[i].encrypted.p);

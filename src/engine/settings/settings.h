@@ -68,7 +68,9 @@ struct th_ep {
     } past[TH_PAST_SECRETS];
     bool gone;                       /* deleted; lives on for its requests */
     bool listed, choosy;             /* among the tenant's endpoints; counted among its choosy ones */
-    struct th_filter_bucket *bucket; /* of the tenant's index of filters; NULL: it is walked */
+    struct th_filter_bucket *bucket; /* of the tenant's index of filters; NULL: it is in none */
+    uint64_t *filed;      /* what it is filed under in the tenant's index of subscriptions; NULL: it is in none */
+    unsigned filed_count;
     struct th_mono rests_since;      /* when it last asked for a rest that ends later than the one before */
     struct th_mono asked_at;         /* when it last asked for any */
     int64_t asked_until_ms; /* wall: the latest end of those that it asked for since the clock was set back */

@@ -56,7 +56,7 @@ struct ingest {
     /* matching, which may take several turns */
     size_t matched;         /* endpoints so far */
     uint32_t at;            /* the event whose endpoints are looked for */
-    unsigned at_path;       /* 0: those that are walked; else the path of the index, from 1 */
+    unsigned at_list;       /* 0: those that are walked; then those of its type, then those of the paths of the index */
     unsigned at_endpoint;   /* the next to be looked at */
     bool judged;            /* the event `at` has been asked whether it fits the schema of its type */
     uint64_t match_version; /* the settings that it is made for */
@@ -517,32 +517,33 @@ static enum match_result match_list(struct ingest *g, struct th_endpoint *const 
     return MATCH_DONE;
 }
 
-/* Those that are walked, then for each path of the index those that wait for what is there. */
+/* Those that are walked, those that are found by the type, then for each path of the index those that wait for what is there. */
 static enum match_result match_endpoints(struct ingest *g, bool *read, unsigned *left)
 {
     const struct th_tenant *t = g->p->tenant;
-    struct th_endpoint *const *v;
-    enum match_result result;
-    unsigned count;
+    struct th_span type = g->p->events[g->at].type;
+    unsigned typed = th_filters_typed(t, type), paths = th_filters_paths(t), count;
 
-    if (g->at_path == 0) {
-        v = th_filters_walked(t, &count);
+    for (; g->at_list <= typed + paths; g->at_list++) {
+        struct th_endpoint *const *v;
+        enum match_result result;
+
+        if (g->at_list == 0) {
+            v = th_filters_walked(t, &count);
+        } else if (g->at_list <= typed) {
+            v = th_filters_of_type(t, type, g->at_list - 1, &count);
+        } else {
+            const struct th_filter_event *of = event_of(g, read, left);
+
+            if (!of)
+                return MATCH_FAILED;
+            v = th_filters_found(t, g->at_list - typed - 1, of, &count);
+        }
         result = match_list(g, v, count, read, left);
         if (result != MATCH_DONE)
             return result;
-        g->at_path = 1;
     }
-    for (; g->at_path <= th_filters_paths(t); g->at_path++) {
-        const struct th_filter_event *of = event_of(g, read, left);
-
-        if (!of)
-            return MATCH_FAILED;
-        v = th_filters_found(t, g->at_path - 1, of, &count);
-        result = match_list(g, v, count, read, left);
-        if (result != MATCH_DONE)
-            return result;
-    }
-    g->at_path = 0;
+    g->at_list = 0;
     return MATCH_DONE;
 }
 
@@ -562,7 +563,7 @@ static enum match_result match_event(struct ingest *g, unsigned *left)
     if (g->only) {
         if (!match_only(g, &read, left))
             return MATCH_FAILED;
-    } else if (!t->choosy && g->at && g->at_endpoint == 0 &&
+    } else if (!t->choosy && g->at && g->at_endpoint == 0 && g->at_list == 0 &&
                th_span_eq(g->p->events[g->at].type, g->p->events[g->at - 1].type)) {
         if (!repeat_match(g))
             return MATCH_FAILED;
@@ -605,13 +606,13 @@ static enum match_result match_some(struct ingest *g)
     if (g->match_version !=
         g->p->tenant->version) { /* from the start: settings have changed since the last step */
         g->match_version = g->p->tenant->version;
-        g->matched = g->at = g->at_endpoint = g->at_path = 0;
+        g->matched = g->at = g->at_endpoint = g->at_list = 0;
         g->judged = false;
     }
     while (g->at < g->p->count) {
         size_t from = g->matched;
 
-        if (g->at_endpoint || g->at_path)
+        if (g->at_endpoint || g->at_list)
             from -= g->events[g->at].endpoint_count;
         result = match_event(g, &left);
         g->events[g->at].endpoint_count = (uint32_t)(g->matched - from);
