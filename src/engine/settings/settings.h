@@ -69,10 +69,10 @@ struct th_ep {
     bool gone;                       /* deleted; lives on for its requests */
     bool listed, choosy;             /* among the tenant's endpoints; counted among its choosy ones */
     struct th_filter_bucket *bucket; /* of the tenant's index of filters; NULL: it is in none */
-    uint64_t *filed;      /* what it is filed under in the tenant's index of subscriptions; NULL: it is in none */
+    uint64_t *filed; /* what it is filed under in the tenant's index of subscriptions; NULL: it is in none */
     unsigned filed_count;
-    struct th_mono rests_since;      /* when it last asked for a rest that ends later than the one before */
-    struct th_mono asked_at;         /* when it last asked for any */
+    struct th_mono rests_since; /* when it last asked for a rest that ends later than the one before */
+    struct th_mono asked_at;    /* when it last asked for any */
     int64_t asked_until_ms; /* wall: the latest end of those that it asked for since the clock was set back */
     struct th_health told;  /* the health that home, if that is another engine, was told */
     bool health_dirty;

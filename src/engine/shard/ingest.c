@@ -54,9 +54,10 @@ struct ingest {
     bool internal; /* the engine's own report: no limit of the tenant refuses it */
     unsigned tries;
     /* matching, which may take several turns */
-    size_t matched;         /* endpoints so far */
-    uint32_t at;            /* the event whose endpoints are looked for */
-    unsigned at_list;       /* 0: those that are walked; then those of its type, then those of the paths of the index */
+    size_t matched; /* endpoints so far */
+    uint32_t at;    /* the event whose endpoints are looked for */
+    unsigned
+        at_list; /* 0: those that are walked; then those of its type, then those of the paths of the index */
     unsigned at_endpoint;   /* the next to be looked at */
     bool judged;            /* the event `at` has been asked whether it fits the schema of its type */
     uint64_t match_version; /* the settings that it is made for */
