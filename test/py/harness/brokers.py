@@ -12,7 +12,7 @@ import tempfile
 import time
 import uuid
 
-from . import programs
+from . import programs, watch
 from .postgres import free_port
 
 PACKAGES = {"pika": "1.3.2", "redis": "5.2.1", "nats-py": "2.9.0", "kafka-python": "2.2.15"}
@@ -61,6 +61,7 @@ class Broker:
         with open(self.folder / "log", "ab") as log:
             self.process = subprocess.Popen(self.command(), cwd=self.folder, env=self.environment(), stdin=subprocess.DEVNULL,
                                             stdout=log, stderr=log, process_group=0)
+        watch.over(self.process, self.folder)
         end = time.monotonic() + 90
         while not self.answers():
             if self.process.poll() is not None or time.monotonic() > end:
@@ -101,6 +102,7 @@ class RabbitMQ(Broker):
         self.server = program("rabbitmq-server", "rabbitmq-server", "/usr/lib/rabbitmq/bin/rabbitmq-server")
         self.mapper = subprocess.Popen([program("epmd", "erlang-base"), "-port", str(self.mapper_port), "-address", "127.0.0.1"],
                                        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        watch.over(self.mapper)
         super().__init__()
 
     @property

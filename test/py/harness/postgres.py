@@ -15,6 +15,8 @@ import sys
 import tempfile
 import time
 
+from . import watch
+
 
 def programs():
     """The folder of the newest PostgreSQL server that is installed."""
@@ -88,6 +90,7 @@ class Postgres:
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(self._as_user([str(self.bin / "postgres"), "-D", str(self.data)]),
                                             stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/")
+        watch.over(self.process, self.folder, signal.SIGQUIT)
         for _ in range(2400):  # recovery takes its time on a crowded machine
             ready = subprocess.run([str(self.bin / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)],
                                    check=False)
@@ -176,6 +179,7 @@ class PgBouncer:
             command = ["setpriv", "--reuid", Postgres.USER, "--regid", "nogroup", "--clear-groups", *command]
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                         stderr=open(self.folder / "log", "wb"), cwd="/")
+        watch.over(self.process, self.folder)
         for _ in range(200):
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", self.port)) == 0:

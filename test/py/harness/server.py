@@ -6,6 +6,7 @@ import signal
 import subprocess
 import threading
 
+from . import watch
 from .client import Api
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
@@ -68,6 +69,7 @@ class Server:
         process = subprocess.Popen(self.command(), env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                    stderr=subprocess.STDOUT, text=True, errors="replace",
                                    process_group=0 if self.own_group else None)
+        watch.over(process)
         with self._lines:  # at once: the reader of the process before may meet its end only now, which is not this one's
             self.process, self.port, self._eof = process, None, False
         threading.Thread(target=self._read, args=(self.process,), daemon=True).start()
