@@ -1,5 +1,6 @@
 """The image that `make image` makes: what is in it, and that it runs as a container does, with a root that cannot be written and a user who may
 nothing. $TENTERHOOK_IMAGE names its tar; without it there is nothing to look at (it takes minutes to make)."""
+import contextlib
 import hashlib
 import json
 import os
@@ -12,8 +13,10 @@ import time
 
 import pytest
 
-from harness.postgres import free_port
+from harness.client import Api
+from harness.postgres import Postgres, free_port
 from harness.server import ROOT
+from harness.signature import verify
 
 IMAGE = os.environ.get("TENTERHOOK_IMAGE")
 EMULATORS = {"amd64": "qemu-x86_64-static", "arm64": "qemu-aarch64-static"}  # of Debian's qemu-user-static
@@ -64,47 +67,86 @@ def test_its_parts_are_listed(blobs):
     assert all(r["spdxElementId"] in ids and r["relatedSpdxElement"] in ids for r in sbom["relationships"])
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="needs root for a root file system of its own")
-def test_it_starts_as_a_container_does(blobs, config, tmp_path):
-    (manifest,) = json.loads(blobs["manifest.json"])
-    root, data, port = tmp_path / "root", tmp_path / "data", free_port()
-    root.mkdir()
-    (tmp_path / "layer").write_bytes(blobs[manifest["Layers"][0]])
-    with tarfile.open(tmp_path / "layer") as tar:
-        tar.extractall(root, numeric_owner=True)
-    data.mkdir(mode=0o700)
-    os.chown(data, 65534, 65534)
-    here = subprocess.run(["dpkg", "--print-architecture"], capture_output=True, text=True, check=True).stdout.strip()
-    through = []
-    if config["architecture"] != here:  # the program runs as another architecture's, by an emulator that lies beside the image's files
-        shutil.copy(shutil.which(EMULATORS[config["architecture"]]), root / "emulator")
-        through = ["/emulator"]
-    assert not (root / "bin" / "sh").exists() and not (root / "usr" / "bin" / "apt").exists()
-    assert not [p for p in root.rglob("*") if p.is_file() and not p.is_symlink() and p.stat().st_mode & 0o6000]
-    command = [part.replace(":8420", f":{port}").replace("0.0.0.0", "127.0.0.1") for part in config["config"]["Entrypoint"]]
-    # its own mounts: the root read-only, the volume in /data; then its user, without any capability
-    launcher = ("import os, subprocess, sys\nroot, data = sys.argv[1:3]\n"
+class Container:
+    """Runs programs of the image as a container does: mounts of its own, the root read-only, the volume in /data; then the image's user,
+    without any capability."""
+    LAUNCHER = ("import json, os, subprocess, sys\nroot, data = sys.argv[1:3]\n"
                 "for c in (['mount', '--make-rprivate', '/'], ['mount', '--bind', root, root], ['mount', '-o', 'remount,ro,bind', root],\n"
                 "          ['mount', '--bind', data, root + '/data']):\n    subprocess.run(c, check=True)\n"
                 "os.chroot(root); os.chdir('/'); os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
-                "os.execve(sys.argv[3], sys.argv[3:], {'PATH': '/usr/bin', 'TENTERHOOK_ADMIN_KEY': 'k' * 32})\n")
+                "os.execve(sys.argv[4], sys.argv[4:], {'PATH': '/usr/bin'} | json.loads(sys.argv[3]))\n")
 
-    def container(*arguments):
-        return ["unshare", "-m", "/usr/bin/python3", "-c", launcher, str(root), str(data), *through, "/usr/bin/tenterhook", *arguments]
-    shown = subprocess.run(container("version"), capture_output=True, text=True, check=True).stdout
-    assert shown.split()[1] == config["config"]["Labels"]["org.opencontainers.image.version"]
-    begun = time.monotonic()
-    with open(tmp_path / "log", "wb") as log:
-        process = subprocess.Popen(container(*command[1:]), stdout=log, stderr=log)
+    def __init__(self, blobs, config, folder):
+        (manifest,) = json.loads(blobs["manifest.json"])
+        self.root, self.data, self.log, self.config = folder / "root", folder / "data", folder / "log", config
+        self.through, self.port = [], free_port()
+        self.root.mkdir()
+        (folder / "layer").write_bytes(blobs[manifest["Layers"][0]])
+        with tarfile.open(folder / "layer") as tar:
+            tar.extractall(self.root, numeric_owner=True)
+        self.data.mkdir(mode=0o700)
+        os.chown(self.data, 65534, 65534)
+        here = subprocess.run(["dpkg", "--print-architecture"], capture_output=True, text=True, check=True).stdout.strip()
+        if config["architecture"] != here:  # the program runs as another architecture's, by an emulator that lies beside the image's files
+            shutil.copy(shutil.which(EMULATORS[config["architecture"]]), self.root / "emulator")
+            self.through = ["/emulator"]
+
+    def command(self, *arguments, **env):
+        return ["unshare", "-m", "/usr/bin/python3", "-c", self.LAUNCHER, str(self.root), str(self.data),
+                json.dumps({"TENTERHOOK_ADMIN_KEY": "k" * 32} | env), *self.through, "/usr/bin/tenterhook", *arguments]
+
+    @contextlib.contextmanager
+    def serving(self, *flags, **env):
+        """The entry point of the image, with more flags; gives how long it took until it was ready."""
+        entry = [part.replace(":8420", f":{self.port}").replace("0.0.0.0", "127.0.0.1") for part in self.config["config"]["Entrypoint"]]
+        begun = time.monotonic()
+        with open(self.log, "wb") as log:
+            process = subprocess.Popen(self.command(*entry[1:], *flags, **env), stdout=log, stderr=log)
+        try:
+            ready = self.command("doctor", "--ready", "--server", f"http://127.0.0.1:{self.port}")
+            while subprocess.run(ready, capture_output=True, check=False).returncode:
+                assert process.poll() is None and time.monotonic() - begun < 60, self.log.read_text()
+                time.sleep(0.05)
+            yield time.monotonic() - begun
+        finally:
+            process.terminate()
+            assert process.wait(30) == 0, self.log.read_text()
+
+
+@pytest.fixture
+def container(blobs, config, tmp_path):
+    if os.getuid() != 0:
+        pytest.skip("needs root for a root file system of its own")
+    return Container(blobs, config, tmp_path)
+
+
+def test_it_starts_as_a_container_does(container):
+    root = container.root
+    assert not (root / "bin" / "sh").exists() and not (root / "usr" / "bin" / "apt").exists()
+    assert not [p for p in root.rglob("*") if p.is_file() and not p.is_symlink() and p.stat().st_mode & 0o6000]
+    shown = subprocess.run(container.command("version"), capture_output=True, text=True, check=True).stdout
+    assert shown.split()[1] == container.config["config"]["Labels"]["org.opencontainers.image.version"]
+    with container.serving() as took:
+        print(f"started to ready: {took:.2f} s")
+    assert (container.data / "secret.key").stat().st_uid == 65534
+
+
+def test_it_delivers_from_postgresql(container, receiver):
+    """libpq is loaded by the program itself, so nothing else notices when the image lacks it."""
+    got, database = receiver(), Postgres()
     try:
-        while subprocess.run(container("doctor", "--ready", "--server", f"http://127.0.0.1:{port}"), capture_output=True, check=False).returncode:
-            assert process.poll() is None and time.monotonic() - begun < 30, (tmp_path / "log").read_text()
-            time.sleep(0.05)
-        print(f"started to ready: {time.monotonic() - begun:.2f} s")
+        flags = ["--store", database.url(), "--allow-network", "127.0.0.0/8"]
+        with container.serving(*flags, TENTERHOOK_SECRET_KEY="0123456789abcdef" * 4) as took:
+            print(f"started to ready on PostgreSQL: {took:.2f} s")
+            api = Api(container.port, "k" * 32)
+            made = api.post("/v1/webhooks", {"url": got.url()}).expect(201).json
+            api.post("/v1/events", {"type": "image.test", "data": {"number": 7}}).expect(202)
+            (request,) = got.wait_for(1)
+            verify(made["secret"], request)
+            assert json.loads(request.body)["data"] == {"number": 7}
+        assert database.sql("SELECT count(*) FROM tenterhook.event") == [["1"]]
     finally:
-        process.terminate()
-        assert process.wait(30) == 0
-    assert (data / "secret.key").stat().st_uid == 65534
+        database.close()
 
 
 def test_the_dockerfile_makes_the_same():
