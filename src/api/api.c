@@ -222,6 +222,7 @@ void th_api_reload(struct th_api *api, const struct th_api_options *options)
     api->options.trusted_count = options->trusted_count;
     api->options.client_header = options->client_header;
     api->options.session_idle_s = options->session_idle_s;
+    api->options.catalogue = options->catalogue;
     api->options.streams = options->streams;
     api->options.key_streams = options->key_streams;
     if (!th_api_rate_set(api, options))

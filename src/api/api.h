@@ -32,6 +32,7 @@ struct th_api_options {
     unsigned trusted_count;
     enum th_client_header client_header;
     int64_t session_idle_s; /* seconds without a request after which a session ends */
+    bool catalogue;         /* everybody may see the installation's event types */
     bool tls;               /* clients come by https */
     /* The platform's own origins, such as "https://app.example.com": the portal may stand in frames of their pages, and
      * lead back there. They and portal_url outlive the api, also after th_api_reload, which leaves them as they are. */

@@ -8,7 +8,9 @@
 #include "api/reply.h"
 #include "api/request.h"
 #include "api/state.h"
+#include "base/enc.h"
 #include "engine/engine.h"
+#include "lib/crypto.h"
 #include "net/tls_common.h"
 #include <stdio.h>
 
@@ -85,6 +87,32 @@ bool th_api_etag_not_modified(struct th_api_req *r, uint64_t no, uint64_t rev)
         return false;
     (void)th_api_reply_begin(r);
     th_api_etag_line(r, &r->api->fields, no, rev);
+    th_api_reply_empty(r, 304);
+    return true;
+}
+
+bool th_api_etag_of_body(struct th_api_req *r)
+{
+    const struct th_http1_field *f = th_api_request_header(r, "if-none-match");
+    struct th_buf *fields = &r->api->fields;
+    uint8_t hash[32];
+    size_t from;
+
+    if (r->api->out.failed)
+        return false;
+    th_sha256(r->api->out.p, r->api->out.n, hash);
+    th_buf_str(fields, "ETag: ");
+    from = fields->n;
+    th_buf_char(fields, '"');
+    th_base64url(fields, hash, 16);
+    th_buf_char(fields, '"');
+    if (fields->failed || !f ||
+        (!th_span_is(f->value, "*") &&
+         !listed(f->value, th_span(fields->p + from, fields->n - from), true))) {
+        th_buf_str(fields, "\r\n");
+        return false;
+    }
+    th_buf_str(fields, "\r\n");
     th_api_reply_empty(r, 304);
     return true;
 }

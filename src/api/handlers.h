@@ -76,6 +76,8 @@ void th_h_dialects(struct th_api_req *r);
 void th_h_dialect(struct th_api_req *r);
 void th_h_source_addresses(struct th_api_req *r);
 void th_h_jwks(struct th_api_req *r);
+void th_h_catalogue(struct th_api_req *r);
+void th_h_catalogue_json(struct th_api_req *r);
 void th_h_livez(struct th_api_req *r);
 void th_h_readyz(struct th_api_req *r);
 void th_h_audit(struct th_api_req *r);

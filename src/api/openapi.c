@@ -133,12 +133,13 @@ static void write_success(struct th_jw *w, const struct th_api_route *t, const c
     th_api_member_str(w, "description", th_str(th_http_reason(status)));
     write_headers(w, t, status);
     if (response && status != 304) {
-        bool text = strcmp(response, "text") == 0;
+        bool text = strcmp(response, "text") == 0, page = strcmp(response, "page") == 0;
         th_jw_key(w, TH_LIT("content"));
         th_jw_object(w);
         write_content(w,
                       is_stream(t) ? "text/event-stream"
                       : text       ? "text/plain"
+                      : page       ? "text/html"
                                    : "application/json",
                       response);
         th_jw_end_object(w);
@@ -235,7 +236,7 @@ static void write_responses(struct th_jw *w, const struct th_api_route *t)
         bool is_there;
         unsigned status;
     } rows[] = {{true, 400},  {keyed, 401},
-                {keyed, 403}, {strchr(t->path, '{') || (t->flags & TH_R_TENANT), 404},
+                {keyed, 403}, {strchr(t->path, '{') || (t->flags & (TH_R_TENANT | TH_R_SWITCHED)), 404},
                 {!get, 409},  {etag && !get, 412},
                 {body, 413},  {body, 415},
                 {body, 422},  {keyed, 429},

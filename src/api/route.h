@@ -31,6 +31,7 @@ enum {
     TH_R_PORTAL = 1048576,     /* for tokens of the portal, and for nothing else */
     TH_R_NOT_PORTAL = 2097152, /* no token of the portal may do this */
     TH_R_SECRETS = 4194304,    /* a token of the portal needs the scope for secrets, too */
+    TH_R_SWITCHED = 8388608,   /* 404 unless the installation has switched it on */
     TH_R_SPREAD =
         131072, /* answered by each API of a process; it asks nothing but the engine of its own thread */
 };

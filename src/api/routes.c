@@ -105,6 +105,8 @@ const struct th_api_route th_api_routes[] = {
     {"GET", "/v1/config", NONE, ADMIN, 0, th_h_config, "", 200, NULL, "SettingPage", "listSettings", "List the settings in force, each with where it comes from; never a secret"},
     {"GET", "/v1/search", NONE, READ_ONLY, 0, th_h_search, "q", 200, NULL, "Found", "search", "Find what an id names, else endpoints and tenants by a part of their address or name"},
     {"GET", "/.well-known/jwks.json", NONE, NOBODY, TH_R_PUBLIC, th_h_jwks, "endpoint", 200, NULL, "KeySet", "keySet", "Show the public keys that sign for the endpoint of the query, as a JSON Web Key Set (RFC 7517)"},
+    {"GET", "/catalogue", NONE, NOBODY, TH_R_PUBLIC | TH_R_ETAG | TH_R_SWITCHED, th_h_catalogue, PAGE, 200, NULL, "page", "showCatalogue", "Show the installation's event types as a page for people, by group; 404 unless the installation has switched it on"},
+    {"GET", "/catalogue.json", NONE, NOBODY, TH_R_PUBLIC | TH_R_ETAG | TH_R_SWITCHED, th_h_catalogue_json, PAGE, 200, NULL, "CataloguePage", "getCatalogue", "List the installation's event types by group and name, without archived ones; 404 unless the installation has switched it on"},
     {"GET", "/livez", NONE, NOBODY, TH_R_PUBLIC | TH_R_ALWAYS, th_h_livez, "", 200, NULL, "Health", "live", "Tell whether the process is alive"},
     {"GET", "/readyz", NONE, NOBODY, TH_R_PUBLIC, th_h_readyz, "", 200, NULL, "Health", "ready", "Tell whether events can be accepted; 503 with the reason if not"},
     {"GET", "/metrics", NONE, NOBODY, TH_R_PUBLIC, th_h_metrics, "", 200, NULL, "text", "metrics", "Metrics in the Prometheus text format"},

@@ -319,6 +319,14 @@ const struct th_api_schema th_api_schemas[] = {
                                                       "\"installation\",\"tenant\"]},\"created_at\":" TIME
                                                       ",\"updated_at\":" TIME)},
     {"EventTypePage", PAGE("EventType")},
+    {"CatalogueType",
+     OBJECT("\"type\",\"deprecated\"",
+            "\"type\":" STR ",\"description\":" STR ",\"group\":" STR ",\"schema\":" REF(
+                "EventSchema") ",\"example\":{},\"deprecated\":" BOOL
+                               ",\"versions\":{\"type\":\"array\",\"items\":" REF("CatalogueVersion") "}")},
+    {"CatalogueVersion",
+     OBJECT("\"version\"", "\"version\":{\"type\":\"string\",\"maxLength\":10},\"sunset\":" TIME)},
+    {"CataloguePage", PAGE("CatalogueType")},
     {"EventTypeUse", OBJECT("\"endpoint\",\"tenant\",\"payload_version\",\"version\",\"sunset\"",
                             "\"endpoint\":" STR ",\"tenant\":" STR ",\"payload_version\":" STR_NULL
                             ",\"version\":" STR_NULL ",\"sunset\":" TIME_NULL)},
@@ -591,6 +599,7 @@ const struct th_api_schema th_api_schemas[] = {
     {"Empty", CLOSED("", "")},
     {"Cancelled", OBJECT("\"id\",\"cancelled\"", "\"id\":" STR ",\"cancelled\":" INT)},
     {"text", STR},
+    {"page", STR},
     {NULL, NULL},
 };
 

@@ -337,6 +337,7 @@ struct th_api_options th_app_api_options(struct th_app *a, struct th_shard *s)
                                    .trusted_count = c->v[TH_O_TRUSTED_PROXIES].count,
                                    .client_header = client_header(c),
                                    .session_idle_s = c->v[TH_O_SESSION_IDLE].number,
+                                   .catalogue = strcmp(c->v[TH_O_PUBLIC_CATALOGUE].text, "on") == 0,
                                    .tls = a->live->identity != NULL,
                                    .portal_origins = (const char *const *)first->v[TH_O_PORTAL_ORIGINS].list,
                                    .portal_origin_count = first->v[TH_O_PORTAL_ORIGINS].count,

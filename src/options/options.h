@@ -119,6 +119,8 @@ enum th_option_kind {
       "share of a tenant's limit from which the log and operator events say that the limit is near; 0: never")                      \
     X(VALIDATE, CHOICE, "--validate", "TENTERHOOK_VALIDATE", "event_types.validate", "warn", "off|warn|refuse", 0, 0, "WHAT",        \
       "what publishing does with data that does not fit the schema of its event type, where the type does not say")                 \
+    X(PUBLIC_CATALOGUE, CHOICE, "--public-catalogue", "TENTERHOOK_PUBLIC_CATALOGUE", "event_types.public", "off", "on|off", 0, 0,     \
+      "CHOICE", "whether everybody may see the installation's event types, at /catalogue and /catalogue.json")                      \
     X(WRONG_KEY_RATE, NUMBER, "--wrong-key-rate", "TENTERHOOK_WRONG_KEY_RATE", "limits.wrong_key_rate", "10", NULL, 0, 1000000, "N", \
       "requests a second with a wrong key from one address, above which they are slowed down; 0: no limit")                         \
     X(TRUSTED_PROXIES, LIST, "--trusted-proxy", "TENTERHOOK_TRUSTED_PROXIES", "trusted_proxies", NULL, NULL, 0, 0, "CIDR",          \

@@ -70,7 +70,7 @@ def largest_endpoint(url="http://127.0.0.1:9999/x", **more):
 def world(tmp_path_factory):
     """A server with one hostile tenant of each paging that has stored the most of everything."""
     from harness.server import Server
-    with Server(tmp_path_factory.mktemp("bounded")) as server, Receiver(lambda request: Reply(500, body=b"\x01" * 16384)) as sink:
+    with Server(tmp_path_factory.mktemp("bounded"), flags=["--public-catalogue", "on"]) as server, Receiver(lambda request: Reply(500, body=b"\x01" * 16384)) as sink:
         api = server.api
         server.sink = sink
         for name, dialect in (("large", "standard"), ("numbered", "tsanet"), ("linked", "taskboard")):

@@ -1312,6 +1312,46 @@ type Cancelled struct {
 	ID string `json:"id"`
 }
 
+// CataloguePage defines model for CataloguePage.
+type CataloguePage struct {
+	// Data the rows of this page
+	Data []CatalogueType `json:"data"`
+
+	// NextCursor give it as the parameter `cursor` to get the next page; null: this is the last
+	NextCursor *string `json:"next_cursor"`
+}
+
+// CatalogueType defines model for CatalogueType.
+type CatalogueType struct {
+	// Deprecated true: nobody should begin to rely on it
+	Deprecated bool `json:"deprecated"`
+
+	// Description a text of your own; never sent
+	Description *string `json:"description,omitempty"`
+
+	// Example data as an event of this type has it; it fits the schema
+	Example interface{} `json:"example,omitempty"`
+
+	// Group what it belongs to, for people
+	Group  *string      `json:"group,omitempty"`
+	Schema *EventSchema `json:"schema,omitempty"`
+
+	// Type what happened: names joined by full stops
+	Type string `json:"type"`
+
+	// Versions versions of its data, the newest first
+	Versions *[]CatalogueVersion `json:"versions,omitempty"`
+}
+
+// CatalogueVersion defines model for CatalogueVersion.
+type CatalogueVersion struct {
+	// Sunset when nobody should want this version any more; absent: not said
+	Sunset *time.Time `json:"sunset,omitempty"`
+
+	// Version a date, or a whole number
+	Version string `json:"version"`
+}
+
 // ClientCertificate defines model for ClientCertificate.
 type ClientCertificate struct {
 	// ExpiresAt when it ends; null or absent: never
@@ -3470,6 +3510,9 @@ type WebhookTest struct {
 // WebhookTested defines model for WebhookTested.
 type WebhookTested = Delivery
 
+// Page defines model for page.
+type Page = string
+
 // Text defines model for text.
 type Text = string
 
@@ -3551,8 +3594,8 @@ type Operation = string
 // OutcomeParameter defines model for outcome.
 type OutcomeParameter = string
 
-// Page defines model for page.
-type Page = int
+// PageParameter defines model for page.
+type PageParameter = int
 
 // Q defines model for q.
 type Q = string
@@ -3624,6 +3667,30 @@ type UnsupportedMediaType = Problem
 type KeySetParams struct {
 	// Endpoint only deliveries to this endpoint; of public keys: those of this endpoint, which has to be named
 	Endpoint *Endpoint `form:"endpoint,omitempty" json:"endpoint,omitempty"`
+}
+
+// ShowCatalogueParams defines parameters for ShowCatalogue.
+type ShowCatalogueParams struct {
+	// Limit most rows of a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor next_cursor of the previous page
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IfNoneMatch ETag that the client has; 304 when it is still current
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
+}
+
+// GetCatalogueParams defines parameters for GetCatalogue.
+type GetCatalogueParams struct {
+	// Limit most rows of a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor next_cursor of the previous page
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IfNoneMatch ETag that the client has; 304 when it is still current
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
 }
 
 // ListAttemptsParams defines parameters for ListAttempts.
@@ -4319,7 +4386,7 @@ type ListWebhookDeliveriesParams struct {
 	IncludeTests *IncludeTests `form:"include_tests,omitempty" json:"include_tests,omitempty"`
 
 	// Page number of the page, in dialects with numbered pages
-	Page *Page `form:"page,omitempty" json:"page,omitempty"`
+	Page *PageParameter `form:"page,omitempty" json:"page,omitempty"`
 
 	// Size rows of a page, in dialects with numbered pages
 	Size *Size `form:"size,omitempty" json:"size,omitempty"`
@@ -4825,6 +4892,16 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /.well-known/jwks.json (the `KeySet` operationId).
 	KeySet(ctx context.Context, params *KeySetParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ShowCatalogue Show the installation's event types as a page for people, by group; 404 unless the installation has switched it on
+	//
+	// Corresponds with GET /catalogue (the `ShowCatalogue` operationId).
+	ShowCatalogue(ctx context.Context, params *ShowCatalogueParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetCatalogue List the installation's event types by group and name, without archived ones; 404 unless the installation has switched it on
+	//
+	// Corresponds with GET /catalogue.json (the `GetCatalogue` operationId).
+	GetCatalogue(ctx context.Context, params *GetCatalogueParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// Live Tell whether the process is alive
 	//
@@ -5433,6 +5510,36 @@ type ClientInterface interface {
 // Corresponds with GET /.well-known/jwks.json (the `KeySet` operationId).
 func (c *Client) KeySet(ctx context.Context, params *KeySetParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewKeySetRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ShowCatalogue Show the installation's event types as a page for people, by group; 404 unless the installation has switched it on
+//
+// Corresponds with GET /catalogue (the `ShowCatalogue` operationId).
+func (c *Client) ShowCatalogue(ctx context.Context, params *ShowCatalogueParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewShowCatalogueRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetCatalogue List the installation's event types by group and name, without archived ones; 404 unless the installation has switched it on
+//
+// Corresponds with GET /catalogue.json (the `GetCatalogue` operationId).
+func (c *Client) GetCatalogue(ctx context.Context, params *GetCatalogueParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetCatalogueRequest(c.Server, params)
 	if err != nil {
 		return nil, err
 	}
@@ -7123,6 +7230,168 @@ func NewKeySetRequest(server string, params *KeySetParams) (*http.Request, error
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewShowCatalogueRequest constructs an http.Request for the ShowCatalogue method
+func NewShowCatalogueRequest(server string, params *ShowCatalogueParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/catalogue")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IfNoneMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewGetCatalogueRequest constructs an http.Request for the GetCatalogue method
+func NewGetCatalogueRequest(server string, params *GetCatalogueParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/catalogue.json")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IfNoneMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam0)
+		}
+
 	}
 
 	return req, nil

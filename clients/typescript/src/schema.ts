@@ -1042,6 +1042,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/catalogue": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show the installation's event types as a page for people, by group; 404 unless the installation has switched it on */
+        get: operations["showCatalogue"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/catalogue.json": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the installation's event types by group and name, without archived ones; 404 unless the installation has switched it on */
+        get: operations["getCatalogue"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/livez": {
         parameters: {
             query?: never;
@@ -1649,6 +1683,37 @@ export interface components {
         EventTypePage: {
             /** @description the rows of this page */
             data: components["schemas"]["EventType"][];
+            /** @description give it as the parameter `cursor` to get the next page; null: this is the last */
+            next_cursor: string | null;
+        };
+        CatalogueType: {
+            /** @description what happened: names joined by full stops */
+            type: string;
+            /** @description a text of your own; never sent */
+            description?: string;
+            /** @description what it belongs to, for people */
+            group?: string;
+            /** @description a JSON Schema (2020-12) of the data, as the newest version has it */
+            schema?: components["schemas"]["EventSchema"];
+            /** @description data as an event of this type has it; it fits the schema */
+            example?: unknown;
+            /** @description true: nobody should begin to rely on it */
+            deprecated: boolean;
+            /** @description versions of its data, the newest first */
+            versions?: components["schemas"]["CatalogueVersion"][];
+        };
+        CatalogueVersion: {
+            /** @description a date, or a whole number */
+            version: string;
+            /**
+             * Format: date-time
+             * @description when nobody should want this version any more; absent: not said
+             */
+            sunset?: string;
+        };
+        CataloguePage: {
+            /** @description the rows of this page */
+            data: components["schemas"]["CatalogueType"][];
             /** @description give it as the parameter `cursor` to get the next page; null: this is the last */
             next_cursor: string | null;
         };
@@ -3364,6 +3429,7 @@ export interface components {
             cancelled: number;
         };
         text: string;
+        page: string;
     };
     responses: {
         /** @description Bad Request */
@@ -7009,6 +7075,90 @@ export interface operations {
                 };
             };
             400: components["responses"]["BadRequest"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    showCatalogue: {
+        parameters: {
+            query?: {
+                /** @description most rows of a page */
+                limit?: components["parameters"]["limit"];
+                /** @description next_cursor of the previous page */
+                cursor?: components["parameters"]["cursor"];
+            };
+            header?: {
+                /** @description ETag that the client has; 304 when it is still current */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Request-Id": components["headers"]["Request-Id"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": components["schemas"]["page"];
+                };
+            };
+            /** @description Not Modified */
+            304: {
+                headers: {
+                    "Request-Id": components["headers"]["Request-Id"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            404: components["responses"]["NotFound"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    getCatalogue: {
+        parameters: {
+            query?: {
+                /** @description most rows of a page */
+                limit?: components["parameters"]["limit"];
+                /** @description next_cursor of the previous page */
+                cursor?: components["parameters"]["cursor"];
+            };
+            header?: {
+                /** @description ETag that the client has; 304 when it is still current */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Request-Id": components["headers"]["Request-Id"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CataloguePage"];
+                };
+            };
+            /** @description Not Modified */
+            304: {
+                headers: {
+                    "Request-Id": components["headers"]["Request-Id"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            404: components["responses"]["NotFound"];
             503: components["responses"]["ServiceUnavailable"];
         };
     };

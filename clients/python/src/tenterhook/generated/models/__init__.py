@@ -27,6 +27,9 @@ from .backfill_left_out import BackfillLeftOut
 from .backfill_new import BackfillNew
 from .backfill_started import BackfillStarted
 from .cancelled import Cancelled
+from .catalogue_page import CataloguePage
+from .catalogue_type import CatalogueType
+from .catalogue_version import CatalogueVersion
 from .client_certificate import ClientCertificate
 from .consent import Consent
 from .consent_state import ConsentState
@@ -212,6 +215,9 @@ __all__ = (
     "BackfillNew",
     "BackfillStarted",
     "Cancelled",
+    "CataloguePage",
+    "CatalogueType",
+    "CatalogueVersion",
     "ClientCertificate",
     "Consent",
     "ConsentState",
