@@ -449,7 +449,11 @@ const struct th_api_schema th_api_schemas[] = {
             ",\"description\":\"how many by outcome\"},\"p50_ms\":" MS ",\"p95_ms\":" MS ",\"p99_ms\":" MS)},
     {"Stats", OBJECT("\"step\",\"since\",\"until\",\"complete_from\",\"data\"",
                      "\"step\":" STEP ",\"since\":" TIME ",\"until\":" TIME ",\"complete_from\":" TIME
-                     ",\"data\":{\"type\":\"array\",\"maxItems\":1500,\"items\":" REF("StatsRow") "}")},
+                     ",\"data\":{\"type\":\"array\",\"maxItems\":1500,\"items\":" REF(
+                         "StatsRow") "}"
+                                     ",\"backlog\":{\"type\":\"array\",\"maxItems\":1500,\"items\":" REF(
+                                         "BacklogRow") "}")},
+    {"BacklogRow", OBJECT("\"t\",\"last\",\"most\"", "\"t\":" TIME ",\"last\":" INT ",\"most\":" INT)},
     {"Sparks", OBJECT("\"since\",\"until\",\"step_seconds\",\"complete_from\",\"data\"",
                       "\"since\":" TIME ",\"until\":" TIME ",\"step_seconds\":" INT ",\"complete_from\":" TIME
                       ",\"data\":{\"type\":\"array\",\"maxItems\":100,\"items\":" REF("Spark") "}")},

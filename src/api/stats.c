@@ -1,4 +1,4 @@
-/* GET /v1/stats: attempts by minute, hour or day, with what they came to and how long they took; of an endpoint, a tenant, or (with an
+/* GET /v1/stats: attempts by minute, hour or day, with what they came to and how long they took, and how many deliveries waited; of an endpoint, a tenant, or (with an
  * operator's key) the installation. GET /v1/stats/sparks: how several endpoints did in the last two hours, for a list of them.
  *
  * The store has the sums (TH_OP_STATS); here is what may be asked, and how the answer is written. Counts are exact. Times are
@@ -63,6 +63,23 @@ static void write_bucket(struct th_jw *w, const struct th_stats *s, uint32_t i, 
     th_jw_end_object(w);
 }
 
+/* What waited: of each step that was counted. */
+static void write_backlog(struct th_jw *w, const struct th_stats *s)
+{
+    th_jw_key(w, TH_LIT("backlog"));
+    th_jw_array(w);
+    for (uint32_t i = 0; i < s->count; i++) {
+        if (!s->backlog[i].known)
+            continue;
+        th_jw_object(w);
+        th_api_member_time(w, "t", s->since + i * s->step);
+        th_api_member_int(w, "last", s->backlog[i].last);
+        th_api_member_int(w, "most", s->backlog[i].most);
+        th_jw_end_object(w);
+    }
+    th_jw_end_array(w);
+}
+
 static uint64_t attempts_of(const struct th_stats_bucket *b)
 {
     uint64_t all = 0;
@@ -100,6 +117,8 @@ static void send(struct th_op *op)
             write_bucket(&w, s, i, attempts);
     }
     th_jw_end_array(&w);
+    if (s->backlog)
+        write_backlog(&w, s);
     th_jw_end_object(&w);
     th_api_reply(r, 200);
 }
@@ -146,6 +165,7 @@ static bool begin(struct th_api_req *r, uint64_t tenant, uint64_t endpoint)
 {
     int64_t since, until, now = th_engine_now(r->api->engine).wall.ms, step, count;
     struct th_stats_bucket *buckets;
+    struct th_backlog_step *backlog = NULL;
 
     if (!th_api_query_since_until(r, &since, &until))
         return false;
@@ -165,11 +185,15 @@ static bool begin(struct th_api_req *r, uint64_t tenant, uint64_t endpoint)
         return false;
     }
     buckets = th_arena_get(&r->mem, (size_t)count * sizeof *buckets);
-    if (!buckets) {
+    if (!endpoint)
+        backlog = th_arena_get(&r->mem, (size_t)count * sizeof *backlog);
+    if (!buckets || (!endpoint && !backlog)) {
         th_api_fail_nomem(r);
         return false;
     }
     memset(buckets, 0, (size_t)count * sizeof *buckets);
+    if (backlog)
+        memset(backlog, 0, (size_t)count * sizeof *backlog);
     r->op->stats = (struct th_stats){.op = {.kind = TH_OP_STATS, .done = send, .user = r},
                                      .tenant = tenant,
                                      .endpoint = endpoint,
@@ -177,7 +201,8 @@ static bool begin(struct th_api_req *r, uint64_t tenant, uint64_t endpoint)
                                      .until = until,
                                      .step = step,
                                      .count = (uint32_t)count,
-                                     .buckets = buckets};
+                                     .buckets = buckets,
+                                     .backlog = backlog};
     return true;
 }
 

@@ -169,6 +169,7 @@ static struct th_engine_options engine_options(struct th_app *a, struct th_shard
         .dialect_count = a->live->dialects.count,
         .default_dialect = th_str(c->v[TH_O_DEFAULT_DIALECT].text),
         .retention_ms = c->v[TH_O_RETENTION].number * 1000,
+        .notes_backlog = true,
         .limits = th_live_limits(&a->live->settings),
         .consent_origin = th_str(c->v[TH_O_CONSENT_ORIGIN].text ? c->v[TH_O_CONSENT_ORIGIN].text : ""),
         .consent_all = strcmp(c->v[TH_O_CONSENT].text, "all") == 0,

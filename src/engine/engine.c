@@ -15,6 +15,7 @@
 #include "engine/context.h"
 #include "engine/control/ask.h"
 #include "engine/control/audit.h"
+#include "engine/control/backlog.h"
 #include "engine/control/change.h"
 #include "engine/control/dropped.h"
 #include "engine/control/hurry.h"
@@ -262,6 +263,7 @@ void th_engine_free(struct th_engine *e)
     th_hurries_free(e);
     th_audit_free(e);
     th_dropped_fini(e);
+    th_backlog_fini(e);
     th_rewrap_free(e);
     th_settings_free(e);
     th_heap_fini(&e->to_ask);

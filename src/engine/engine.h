@@ -82,6 +82,7 @@ struct th_engine_options {
     struct th_span operator_key_hash;
     bool operator_key_short;       /* that key has fewer than TH_OPERATOR_KEY_MIN characters (short_key.c) */
     int64_t retention_ms;          /* 0: keep for ever */
+    bool notes_backlog;            /* statistics: it is noted each minute how many deliveries wait */
     struct th_limits limits;       /* for each tenant that has no limits of its own; 0: none */
     struct th_span consent_origin; /* who asks receivers for consent (consent.c); n == 0: nobody is asked */
     bool consent_all;              /* for all dialects; else for those that require it */

@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "engine/control/ask.h"
 #include "engine/control/audit.h"
+#include "engine/control/backlog.h"
 #include "engine/control/change.h"
 #include "engine/control/erase.h"
 #include "engine/control/follow.h"
@@ -73,6 +74,7 @@ static const struct th_job jobs[TH_JOBS] = {
     [TH_JOB_CANCEL]    = {th_cancel_wanted, th_cancel_begin, 0},
     [TH_JOB_RETENTION] = {th_retention_wanted, th_retention_begin, HOME},
     [TH_JOB_TRIM]      = {th_trim_wanted, th_trim_begin, HOME},
+    [TH_JOB_BACKLOG]   = {th_backlog_wanted, th_backlog_begin, HOME},
     [TH_JOB_SUNSET]    = {th_sunset_wanted, th_sunset_begin, HOME},
     [TH_JOB_CERTIFICATES] = {th_certificates_wanted, th_certificates_begin, 0},
     [TH_JOB_TELL]      = {th_probe_tell_wanted, th_probe_tell, STOPPING},

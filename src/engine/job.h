@@ -33,6 +33,7 @@ enum th_job_id {
     TH_JOB_CANCEL,       /* cancels deliveries of a deleted endpoint */
     TH_JOB_RETENTION,    /* deletes events that are older than the installation keeps them */
     TH_JOB_TRIM,         /* deletes events of tenants with a shorter retention */
+    TH_JOB_BACKLOG,      /* notes each minute how much waits */
     TH_JOB_SUNSET,       /* tells of versions of event types whose time is ending */
     TH_JOB_CERTIFICATES, /* tells of client certificates that end */
     TH_JOB_TELL,         /* tells home that the store has no room */

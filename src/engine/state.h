@@ -129,6 +129,7 @@ struct th_engine {
 
     struct th_list replays;          /* newest first: struct replay_job */
     struct th_list replays_starting; /* not recorded yet */
+    struct th_backlog_pass *backlog; /* backlog.c; NULL: none was made yet */
     struct th_sunset {               /* sunset.c */
         bool any;                    /* a catalogue has a version with a sunset */
         bool changed;                /* such a type has been changed since the last pass */

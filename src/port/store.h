@@ -45,7 +45,8 @@ enum th_op_kind {
     TH_OP_ERASE,
     TH_OP_TRIM,
     TH_OP_FOLLOW,
-    TH_OP_STATS
+    TH_OP_STATS,
+    TH_OP_BACKLOG
 };
 
 struct th_op {
@@ -616,6 +617,30 @@ static inline unsigned th_stats_outcome(uint8_t class, bool ok)
     (2 * INT64_C(86400000))                        /* at least so long stores know the minute of an attempt */
 #define TH_STATS_HOURS_MS (31 * INT64_C(86400000)) /* and so long its hour */
 
+/** How many deliveries waited; what is known of a minute, hour or day. */
+struct th_backlog_step {
+    bool known; /* it was counted at least once */
+    uint32_t last, most;
+};
+
+/** How many deliveries of a tenant wait. */
+struct th_backlog_row {
+    uint64_t tenant; /* 0: of all */
+    uint32_t waiting;
+};
+
+#define TH_BACKLOG_TENANTS 200
+
+/** Notes how many deliveries wait at a time: the row of all, and those of tenants of which some wait. Where several nodes share a store, one
+ * of them notes for all. */
+struct th_backlog {
+    struct th_op op;
+    struct th_wall at;
+    uint32_t count; /* 1 + TH_BACKLOG_TENANTS at most; rows[0] is that of all */
+    const struct th_backlog_row *rows;
+    bool cut; /* there are tenants that have no row although some wait: those with the fewest */
+};
+
 /** A read: every attempt that was ever settled counts once, tests excepted, by when it began; also those that PURGE and TRIM have deleted.
  * Of a deleted endpoint or tenant, too. What is older than 400 days may be forgotten. */
 struct th_stats {
@@ -630,6 +655,8 @@ struct th_stats {
     uint32_t count;
     /* caller's array of count, zero: of the steps from `since` on; with `endpoints` so many for each, one behind the other */
     struct th_stats_bucket *buckets;
+    /* The same for what waited, without `endpoint` and `endpoints`; NULL: not asked. A step of less than an hour is some minutes. */
+    struct th_backlog_step *backlog;
     /* result: since, or later when not all before it was looked at */
     int64_t complete_from;
 };

@@ -97,6 +97,9 @@ enum st_writer_statement {
     ST_W_ROLL_GET,
     ST_W_ROLL_PUT,
     ST_W_ROLL_DEL,
+    ST_W_BACKLOG_PUT,
+    ST_W_BACKLOG_NONE,
+    ST_W_BACKLOG_AGE,
     ST_W_COUNTER_GET,
     ST_W_PURGE_UNROLLED,
     ST_W_ATTEMPT_ROLL,
@@ -147,6 +150,7 @@ enum st_reader_statement {
     ST_R_ROLL_OLD,
     ST_R_ROLL_OF,
     ST_R_ROLL_FIRST,
+    ST_R_BACKLOG,
     ST_R_ROLL_TAIL,
     ST_R_COUNT
 };

@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/map.h"
 #include "base/sorted.h"
+#include "store/store_backlog.h"
 #include "store/store_roll.h"
 #include "store/store_scan.h"
 #include <stdlib.h>
@@ -203,6 +204,8 @@ void st_roll_stats(struct st_reader *r, struct th_stats *op)
     rc = st_run(r->st[ST_R_BEGIN]);
     if (rc == ST_OK)
         rc = read_all(x);
+    if (rc == ST_OK && op->backlog)
+        rc = st_backlog_read(r, op);
     op->op.error = st_error(r->db, rc);
     if (st_in_transaction(r->db))
         st_run(r->st[ST_R_END]);

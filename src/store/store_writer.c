@@ -13,6 +13,7 @@
 #include "base/alloc.h"
 #include "base/check.h"
 #include "store/store_accept.h"
+#include "store/store_backlog.h"
 #include "store/store_count.h"
 #include "store/store_erase.h"
 #include "store/store_fan.h"
@@ -171,6 +172,8 @@ int st_writer_write(struct st_writer *w, struct th_op *op)
         return st_erase(w, (struct th_erase *)op);
     case TH_OP_TRIM:
         return st_trim(w, (struct th_trim *)op);
+    case TH_OP_BACKLOG:
+        return st_backlog_note(w, (struct th_backlog *)op);
     case TH_OP_COUNT:
         return st_count(w, (struct th_counts *)op);
     case TH_OP_PROBE:

@@ -317,6 +317,7 @@ static void store_close(struct th_store *store)
     free_vec(&s->deliveries);
     free_vec(&s->attempts);
     th_free(s->samples);
+    th_free(s->backlogs);
     free_vec(&s->rows);
     for (size_t i = 0; i < s->rev_n; i++)
         th_free(s->revs[i]);

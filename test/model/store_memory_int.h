@@ -63,6 +63,13 @@ struct mem_fan {
 };
 
 /** What is remembered of an attempt for statistics, also when it has been deleted. */
+struct mem_backlog {
+    int64_t at;
+    uint64_t tenant; /* 0: of all */
+    uint32_t waiting;
+    bool cut;
+};
+
 struct mem_sample {
     uint64_t tenant, endpoint;
     int64_t at;
@@ -83,6 +90,8 @@ struct mem_store {
     uint32_t fanout_step;
     struct mem_sample *samples;
     size_t sample_n, sample_cap;
+    struct mem_backlog *backlogs; /* in the order in which they were noted */
+    size_t backlog_n, backlog_cap;
     uint64_t next_event, next_delivery, next_attempt, next_row;
     /* not committed */
     struct th_op *head, **tail;

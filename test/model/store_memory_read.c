@@ -400,9 +400,34 @@ static void follow(struct th_follow *op)
     memset(op->slots, 255, sizeof op->slots);
 }
 
+/* What waited at the end of a step, and at the most. Where all were counted and a tenant was not, nothing of it waited, unless tenants were
+ * left out. The last that was noted in a minute holds for it. */
+static void backlog(const struct mem_store *s, struct th_stats *op)
+{
+    for (size_t i = 0; i < s->backlog_n; i++) {
+        const struct mem_backlog *b = &s->backlogs[i];
+        struct th_backlog_step *step = &op->backlog[(b->at - op->since) / op->step];
+
+        if (b->at < op->since || b->at >= op->until)
+            continue;
+        if (b->tenant == 0 && op->tenant) {
+            if (!b->cut) {
+                step->known = true;
+                step->last = 0;
+            }
+        } else if (b->tenant == op->tenant) {
+            step->known = true;
+            step->last = b->waiting;
+            step->most = b->waiting > step->most ? b->waiting : step->most;
+        }
+    }
+}
+
 static void stats(const struct mem_store *s, struct th_stats *op)
 {
     op->complete_from = op->since;
+    if (op->backlog)
+        backlog(s, op);
     for (size_t i = 0; i < s->sample_n; i++) {
         const struct mem_sample *a = &s->samples[i];
         struct th_stats_bucket *b = op->buckets;

@@ -451,6 +451,26 @@ static void sample(struct mem_store *s, uint64_t endpoint, const struct th_attem
                                                         row->us[4], th_stats_outcome(row->class, row->ok)};
 }
 
+static void backlog(struct mem_store *s, struct th_backlog *op)
+{
+    size_t need = s->backlog_n + op->count;
+
+    op->op.error = TH_OK;
+    if (need > s->backlog_cap) {
+        struct mem_backlog *more = th_realloc(s->backlogs, 2 * need * sizeof *more);
+
+        if (!more) {
+            op->op.error = TH_NOMEM;
+            return;
+        }
+        s->backlogs = more;
+        s->backlog_cap = 2 * need;
+    }
+    for (uint32_t i = 0; i < op->count; i++)
+        s->backlogs[s->backlog_n++] =
+            (struct mem_backlog){op->at.ms, op->rows[i].tenant, op->rows[i].waiting, op->cut};
+}
+
 static void settle_one(struct mem_store *s, struct th_settle *op)
 {
     struct mem_delivery *d = mem_find(&s->deliveries, op->delivery);
@@ -641,6 +661,9 @@ void mem_write(struct mem_store *s, struct th_op *op)
         break;
     case TH_OP_ERASE:
         mem_erase(s, (struct th_erase *)op);
+        break;
+    case TH_OP_BACKLOG:
+        backlog(s, (struct th_backlog *)op);
         break;
     case TH_OP_COUNT:
         count(s, (struct th_counts *)op);

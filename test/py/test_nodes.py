@@ -672,3 +672,22 @@ def test_a_batch_of_a_line_over_a_takeover(cluster, receiver):
     for path, line in lines().items():
         assert list(dict.fromkeys(line)) == told, path
     assert max(len(json.loads(request.body)) for request in got.requests) > 1
+
+
+def test_the_backlog_that_is_noted_is_of_all_nodes(cluster, receiver):
+    """One node notes it for all, whichever has accepted and whichever would send; each shows the same."""
+    nodes = [cluster.add() for _ in range(2)]
+    assert cluster.balanced(2)
+    hooks = [nodes[n % 2].api.post("/v1/webhooks", {"url": receiver().url("/"), "active": False}).expect(201).json["id"] for n in range(6)]
+    for n in range(10):
+        nodes[n % 2].api.post("/v1/events", {"type": "a.b", "data": {"n": n}}).expect(202)
+    for node in nodes:
+        node.kill()
+    for node in nodes:
+        node.start()
+
+    def shown():
+        return [node.api.get("/v1/stats").expect(200).json["backlog"][-1:] for node in nodes]
+
+    until(lambda: [row["last"] for rows in shown() for row in rows] == [10 * len(hooks)] * 2, 100)
+    assert shown()[0] == shown()[1]

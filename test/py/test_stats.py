@@ -1,5 +1,6 @@
 """GET /v1/stats: counts are those of the log, percentiles are near, and everybody sees what is his."""
 import datetime
+import urllib.parse
 
 import pytest
 
@@ -127,3 +128,43 @@ def test_sparks_show_nobody_elses(filled):
         assert [row["endpoint"] for row in one.get(asked).expect(200).json["data"]] == [filled["other"]]
     for wrong in ("", "?endpoints=", "?endpoints=" + ",".join(["we_x"] * 101)):
         problem(api.get("/v1/stats/sparks" + wrong), 400)
+
+
+# ---- what waited ----
+
+
+def backlog(api, **filters):
+    rows = api.get("/v1/stats?" + urllib.parse.urlencode(filters)).expect(200).json["backlog"]
+    return [(row["last"], row["most"]) for row in rows]
+
+
+def test_the_backlog_is_noted_of_all_and_of_tenants(server, receiver):
+    """A server notes it when it starts, and at the end of each minute."""
+    made = server()
+    api = made.api
+    api.put("/v1/tenants/other", {}).expect(201)
+    api.put("/v1/tenants/idle", {}).expect(201)
+    for tenant, n in (("default", 7), ("other", 4)):
+        own = api.as_tenant(tenant)
+        own.post("/v1/webhooks", {"url": receiver().url("/"), "active": False}).expect(201)
+        own.post("/v1/webhooks", {"url": receiver().url("/"), "active": False, "events": ["b.*"]}).expect(201)
+        own.post("/v1/events/batch", [{"type": "a.x", "data": {}}] * (n - 2) + [{"type": "b.x", "data": {}}]).expect(202)
+    eventually(lambda: backlog(api)[-1:] == [(0, 0)], 90)
+    made.kill()
+    made.start()
+    eventually(lambda: backlog(made.api)[-1:] == [(11, 11)], 90)
+    api = made.api
+    assert [backlog(api, tenant=t)[-1] for t in ("default", "other", "idle")] == [(7, 7), (4, 4), (0, 0)]
+    assert "backlog" not in api.get(f"/v1/stats?endpoint={api.get('/v1/webhooks').json['data'][0]['id']}").expect(200).json
+    for step in ("1h", "1d"):
+        assert backlog(api, step=step)[-1] == (11, 11), step
+    # a later count is the last one, and the largest stays
+    hook = api.as_tenant("other").get("/v1/webhooks").json["data"]
+    for one in hook:
+        api.as_tenant("other").delete(f"/v1/webhooks/{one['id']}").expect(200, 204)
+    eventually(lambda: not deliveries(api.as_tenant("other"), status="held"), 30)
+    made.kill()
+    made.start()
+    eventually(lambda: backlog(made.api, step="1d")[-1:] == [(7, 11)], 90)
+    assert backlog(made.api, tenant="other", step="1d")[-1] == (0, 4)
+    assert backlog(made.api, tenant="other")[-1][0] == 0

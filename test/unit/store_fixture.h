@@ -372,7 +372,7 @@ static inline int fx_tear_down(void **state)
 
 /* SQL that takes a closed SQLite store back by the newest form, for tests of what an earlier program has left. */
 #define FX_BEFORE_ROOM                                                                                       \
-    "DROP TABLE roll;"                                                                                       \
+    "DROP TABLE roll; DROP TABLE backlog;"                                                                   \
     "UPDATE event SET time=at WHERE time=1; UPDATE attempt SET signed_at=at/1000 WHERE signed_at=1;"         \
     "UPDATE queue SET lane=lane&3, tries=tries&255; UPDATE delivery SET lane=lane&3;"                        \
     "ALTER TABLE event DROP COLUMN checked; ALTER TABLE event DROP COLUMN deliver_at; ALTER TABLE event "    \

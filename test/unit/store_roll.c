@@ -56,6 +56,22 @@ static struct th_settle random_settle(uint64_t delivery, uint16_t attempts, int6
     return s;
 }
 
+/* What waits now, in both stores: sometimes of one tenant, sometimes with tenants left out. */
+static void note_backlog(struct fx *mem, struct fx *sql, int64_t at)
+{
+    struct th_backlog_row rows[1 + TENANTS] = {{0, below(100)}};
+    struct th_backlog b = {.op = {.kind = TH_OP_BACKLOG}, .at = {at}, .count = 1, .rows = rows};
+
+    for (uint64_t no = 1; no <= TENANTS; no++)
+        if (below(2))
+            rows[b.count++] = (struct th_backlog_row){no, 1 + below(50)};
+    b.cut = below(4) == 0;
+    fx_current = mem;
+    assert_int_equal(fx_run(mem, &b.op), TH_OK);
+    fx_current = sql;
+    assert_int_equal(fx_run(sql, &b.op), TH_OK);
+}
+
 static void compare(struct fx *mem, struct fx *sql, int64_t now, int64_t step, uint32_t count,
                     uint64_t tenant, uint64_t endpoint)
 {
@@ -69,15 +85,27 @@ static void compare(struct fx *mem, struct fx *sql, int64_t now, int64_t step, u
                          .count = count,
                          .buckets = a},
                     y = x;
+    struct th_backlog_step *waited = calloc(2 * count, sizeof *waited);
 
     assert_non_null(a);
+    assert_non_null(waited);
     y.buckets = a + count;
+    if (!endpoint) {
+        x.backlog = waited;
+        y.backlog = waited + count;
+    }
     fx_current = mem;
     assert_int_equal(fx_run(mem, &x.op), TH_OK);
     fx_current = sql;
     assert_int_equal(fx_run(sql, &y.op), TH_OK);
     assert_memory_equal(a, a + count, count * sizeof *a);
+    for (uint32_t i = 0; i < count; i++) {
+        assert_int_equal(waited[i].known, waited[count + i].known);
+        assert_int_equal(waited[i].last, waited[count + i].last);
+        assert_int_equal(waited[i].most, waited[count + i].most);
+    }
     assert_int_equal(y.complete_from, y.since);
+    free(waited);
     free(a);
 }
 
@@ -164,16 +192,16 @@ static void purge(struct fx *f, int64_t before)
 }
 
 /* How many rows there are of each level. */
-static void count_rows(struct fx *f, unsigned rows[3])
+static void count_rows(struct fx *f, const char *table, unsigned rows[3])
 {
     sqlite3 *db;
     sqlite3_stmt *st;
-    char path[128];
+    char path[128], sql[80];
 
     snprintf(path, sizeof path, "%s/tenterhook.db", f->dir);
+    snprintf(sql, sizeof sql, "SELECT level, count(*) FROM %s GROUP BY level", table);
     assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
-    assert_int_equal(sqlite3_prepare_v2(db, "SELECT level, count(*) FROM roll GROUP BY level", -1, &st, NULL),
-                     SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &st, NULL), SQLITE_OK);
     memset(rows, 0, 3 * sizeof *rows);
     while (sqlite3_step(st) == SQLITE_ROW)
         rows[sqlite3_column_int(st, 0)] = (unsigned)sqlite3_column_int(st, 1);
@@ -194,6 +222,8 @@ static void a_year_is_counted(void **state)
     make_settings(both[1], ENDPOINTS);
     for (int day = 0; day < YEAR_AND_MORE; day += days + (int)below(3), now = T0 + day * DAY_MS) {
         one_day(both, now);
+        for (int half_hour = 0; half_hour < 4; half_hour++)
+            note_backlog(both[0], both[1], now + half_hour * 1800000 + below(120000));
         if (below(40) == 0)
             purge(both[1], now - (int64_t)below(20) * DAY_MS);
         if (below(50) < (uint32_t)days)
@@ -209,10 +239,14 @@ static void a_year_is_counted(void **state)
     if (both[1]->kind == FX_SQLITE) {
         unsigned rows[3];
 
-        count_rows(both[1], rows);
+        count_rows(both[1], "roll", rows);
         assert_in_range(rows[0], 1, 5 * 60 * (1 + TENANTS + ENDPOINTS));
         assert_in_range(rows[1], 1, 34 * 24 * (1 + TENANTS + ENDPOINTS));
         assert_in_range(rows[2], 100, 405 * (1 + TENANTS + ENDPOINTS));
+        count_rows(both[1], "backlog", rows);
+        assert_in_range(rows[0], 1, 3 * 8 * (1 + TENANTS));
+        assert_in_range(rows[1], 1, 32 * 3 * (1 + TENANTS));
+        assert_in_range(rows[2], 100, 402 * (1 + TENANTS));
     }
     fx_current = both[0];
     fx_free(both[0]);
@@ -335,7 +369,7 @@ static void a_kill_loses_and_doubles_nothing(void **state)
         }
         recount(f, &recounted);
         assert_memory_equal(&all, &recounted, sizeof all);
-        count_rows(f, rows);
+        count_rows(f, "roll", rows);
     }
     assert_true(rows[0] > MANY); /* or nothing was tried */
 }

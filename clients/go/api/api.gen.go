@@ -1303,6 +1303,18 @@ type BackfillStarted struct {
 	Matched int64 `json:"matched"`
 }
 
+// BacklogRow defines model for BacklogRow.
+type BacklogRow struct {
+	// Last how many waited when they were counted last in this step
+	Last int64 `json:"last"`
+
+	// Most the largest count of this step; they are counted each minute
+	Most int64 `json:"most"`
+
+	// T where the row begins, in UTC
+	T time.Time `json:"t"`
+}
+
 // Cancelled defines model for Cancelled.
 type Cancelled struct {
 	// Cancelled how many deliveries have been cancelled; those that had ended are not counted
@@ -2961,6 +2973,9 @@ type Sparks struct {
 
 // Stats defines model for Stats.
 type Stats struct {
+	// Backlog how many deliveries waited, a row for each step in which they were counted; not of an endpoint
+	Backlog *[]BacklogRow `json:"backlog,omitempty"`
+
 	// CompleteFrom all attempts that began from then on are counted; of earlier ones perhaps not all
 	CompleteFrom time.Time `json:"complete_from"`
 

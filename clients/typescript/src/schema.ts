@@ -2671,6 +2671,25 @@ export interface components {
             complete_from: string;
             /** @description the rows of this page */
             data: components["schemas"]["StatsRow"][];
+            /** @description how many deliveries waited, a row for each step in which they were counted; not of an endpoint */
+            backlog?: components["schemas"]["BacklogRow"][];
+        };
+        BacklogRow: {
+            /**
+             * Format: date-time
+             * @description where the row begins, in UTC
+             */
+            t: string;
+            /**
+             * Format: int64
+             * @description how many waited when they were counted last in this step
+             */
+            last: number;
+            /**
+             * Format: int64
+             * @description the largest count of this step; they are counted each minute
+             */
+            most: number;
         };
         Sparks: {
             /**

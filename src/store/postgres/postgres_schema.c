@@ -108,11 +108,16 @@ static const char roll[] =
     "DELETE FROM " S "counter WHERE k='sealed.attempt';";
 /* clang-format on */
 
+/* How many deliveries waited: see store_backlog.c. */
+static const char backlog[] = "CREATE TABLE " S "backlog(level int8 NOT NULL, t int8 NOT NULL, tenant int8 "
+                              "NOT NULL, last int8 NOT NULL, most int8 NOT NULL,"
+                              " cut int8 NOT NULL, PRIMARY KEY(level, t, tenant));";
+
 /* What a step does, and the earliest form whose program may go on beside it. */
 static const struct {
     const char *sql;
     int oldest;
-} steps[] = {{first, 1}, {checked, 1}, {sharing, 1}, {fencing, 1}, {counting, 1}, {roll, 6}};
+} steps[] = {{first, 1}, {checked, 1}, {sharing, 1}, {fencing, 1}, {counting, 1}, {roll, 6}, {backlog, 6}};
 #define STEPS ((int)(sizeof steps / sizeof *steps))
 
 static bool run(PGconn *c, const char *sql, char *why, size_t why_size)

@@ -124,5 +124,11 @@ static const char roll[] =
     "DELETE FROM counter WHERE k='sealed.attempt';";
 /* clang-format on */
 
-const char *const th_store_migrations[] = {init, fan, usage, erasure, rest, plain, room, checked, roll};
+/* How many deliveries waited, by minute, hour and day (store_backlog.c). */
+static const char backlog[] = "CREATE TABLE backlog(level INTEGER NOT NULL, t INTEGER NOT NULL, tenant "
+                              "INTEGER NOT NULL, last INTEGER NOT NULL, most INTEGER NOT NULL,"
+                              " cut INTEGER NOT NULL, PRIMARY KEY(level, t, tenant)) WITHOUT ROWID;";
+
+const char *const th_store_migrations[] = {init,  fan,  usage,   erasure, rest,
+                                           plain, room, checked, roll,    backlog};
 const int th_store_migration_count = sizeof th_store_migrations / sizeof *th_store_migrations;

@@ -72,8 +72,9 @@ static enum th_error refused(const struct sq_store *s, const struct th_op *op)
 {
     if (s->broken != TH_OK)
         return s->broken;
-    if (s->full && (op->kind == TH_OP_ACCEPT || op->kind == TH_OP_FANOUT || op->kind == TH_OP_SETTINGS ||
-                    op->kind == TH_OP_REWRAP || (int)op->kind == ST_OP_RUN_BUILD))
+    if (s->full &&
+        (op->kind == TH_OP_ACCEPT || op->kind == TH_OP_FANOUT || op->kind == TH_OP_SETTINGS ||
+         op->kind == TH_OP_REWRAP || op->kind == TH_OP_BACKLOG || (int)op->kind == ST_OP_RUN_BUILD))
         return TH_FULL;
     return TH_OK;
 }

@@ -26,6 +26,7 @@ from .backfill_first import BackfillFirst
 from .backfill_left_out import BackfillLeftOut
 from .backfill_new import BackfillNew
 from .backfill_started import BackfillStarted
+from .backlog_row import BacklogRow
 from .cancelled import Cancelled
 from .catalogue_page import CataloguePage
 from .catalogue_type import CatalogueType
@@ -214,6 +215,7 @@ __all__ = (
     "BackfillLeftOut",
     "BackfillNew",
     "BackfillStarted",
+    "BacklogRow",
     "Cancelled",
     "CataloguePage",
     "CatalogueType",

@@ -8,8 +8,10 @@ from attrs import define as _attrs_define
 from attrs import field as _attrs_field
 
 from ..models.stats_step import StatsStep
+from ..types import UNSET, Unset
 
 if TYPE_CHECKING:
+    from ..models.backlog_row import BacklogRow
     from ..models.stats_row import StatsRow
 
 
@@ -26,6 +28,8 @@ class Stats:
         complete_from (datetime.datetime): all attempts that began from then on are counted; of earlier ones perhaps not
             all
         data (list[StatsRow]): the rows of this page
+        backlog (list[BacklogRow] | Unset): how many deliveries waited, a row for each step in which they were counted;
+            not of an endpoint
     """
 
     step: StatsStep
@@ -33,6 +37,7 @@ class Stats:
     until: datetime.datetime
     complete_from: datetime.datetime
     data: list[StatsRow]
+    backlog: list[BacklogRow] | Unset = UNSET
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
@@ -49,6 +54,13 @@ class Stats:
             data_item = data_item_data.to_dict()
             data.append(data_item)
 
+        backlog: list[dict[str, Any]] | Unset = UNSET
+        if not isinstance(self.backlog, Unset):
+            backlog = []
+            for backlog_item_data in self.backlog:
+                backlog_item = backlog_item_data.to_dict()
+                backlog.append(backlog_item)
+
         field_dict: dict[str, Any] = {}
         field_dict.update(self.additional_properties)
         field_dict.update(
@@ -60,11 +72,14 @@ class Stats:
                 "data": data,
             }
         )
+        if backlog is not UNSET:
+            field_dict["backlog"] = backlog
 
         return field_dict
 
     @classmethod
     def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
+        from ..models.backlog_row import BacklogRow
         from ..models.stats_row import StatsRow
 
         d = dict(src_dict)
@@ -83,12 +98,22 @@ class Stats:
 
             data.append(data_item)
 
+        _backlog = d.pop("backlog", UNSET)
+        backlog: list[BacklogRow] | Unset = UNSET
+        if _backlog is not UNSET:
+            backlog = []
+            for backlog_item_data in _backlog:
+                backlog_item = BacklogRow.from_dict(backlog_item_data)
+
+                backlog.append(backlog_item)
+
         stats = cls(
             step=step,
             since=since,
             until=until,
             complete_from=complete_from,
             data=data,
+            backlog=backlog,
         )
 
         stats.additional_properties = d
