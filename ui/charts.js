@@ -11,9 +11,13 @@ export const ranges = { '1h': { label: '1 hour', name: 'The last hour', length: 
   '24h': { label: '24 h', name: 'The last 24 hours', length: 24 * H, step: '1h', size: H, unit: 'hour' }, '7d': { label: '7 d', name: 'The last 7 days', length: 168 * H, step: '1h', size: H, unit: 'hour', group: 4 }, '30d': { label: '30 d', name: 'The last 30 days', length: 720 * H, step: '1d', size: 24 * H, unit: 'day' } };
 
 /** Bars of the same width from since to now; several steps can make one bar. */
-function bars(data, range) {
+function bars(data, range, backlog = []) {
   const width = range.size * (range.group ?? 1), end = Math.ceil((serverNow() + 1) / range.size) * range.size, n = Math.ceil(range.length / width), out = /** @type {any[]} */ ([]);
-  for (let i = 0; i < n; i++) out.push({ t: end - (n - i) * width, width, ok: 0, no: 0, failed: {}, p50: null, p95: null, p99: null });
+  for (let i = 0; i < n; i++) out.push({ t: end - (n - i) * width, width, ok: 0, no: 0, failed: {}, p50: null, p95: null, p99: null, waits: null, waited: null });
+  for (const d of backlog) {
+    const b = out[Math.floor((new Date(d.t).getTime() - out[0].t) / width)];
+    if (b) { b.waits = d.last; b.waited = Math.max(b.waited ?? 0, d.most); }
+  }
   for (const d of data) {
     const b = out[Math.floor((new Date(d.t).getTime() - out[0].t) / width)];
     if (!b) continue;
@@ -106,15 +110,17 @@ const within = (n) => (n ? ms(n) : '0');
 const failing = [{ name: 'failed', tone: 'bad', value: (b) => (all(b) ? (b.no / all(b)) * 100 : null) }];
 const times = [{ name: 'half within', tone: 'chart-line', value: (b) => b.p50 }, { name: '95 % within', tone: 'hold', dash: [5, 3], value: (b) => b.p95 }, { name: '99 % within', tone: 'warn', dash: [2, 3], value: (b) => b.p99 }];
 
-const Table = ({ list, range }) => html`<div class="tw"><table><caption class="sr">Attempts by ${range.unit}</caption><thead><tr><th scope="col">From</th><th scope="col" class="num">Succeeded</th><th scope="col" class="num">Failed</th><th scope="col" class="c-s">Why</th><th scope="col" class="num">Half within</th><th scope="col" class="num c-s">95 % within</th><th scope="col" class="num c-m">99 %</th></tr></thead>
-  <tbody>${list.filter((b) => b.ok + b.no).reverse().map((b) => html`<tr><td>${when(new Date(b.t))}</td><td class="num">${num(b.ok)}</td><td class="num">${num(b.no)}</td><td class="c-s dim">${Object.entries(b.failed).map(([k, v]) => `${outcomeWord(k)} ${num(v)}`).join(', ')}</td><td class="num">${ms(b.p50)}</td><td class="num c-s">${ms(b.p95)}</td><td class="num c-m">${ms(b.p99)}</td></tr>`)}${!list.some((b) => b.ok + b.no) && html`<tr><td colspan="7" class="dim">No attempt in this time.</td></tr>`}</tbody></table></div>`;
+const backlog = [{ name: 'most in this time', tone: 'warn', dash: [2, 3], value: (b) => b.waited }, { name: 'at its end', tone: 'chart-line', value: (b) => b.waits }];
+
+const Table = ({ list, range }) => html`<div class="tw"><table><caption class="sr">Attempts by ${range.unit}</caption><thead><tr><th scope="col">From</th><th scope="col" class="num">Succeeded</th><th scope="col" class="num">Failed</th><th scope="col" class="c-s">Why</th><th scope="col" class="num">Half within</th><th scope="col" class="num c-s">95 % within</th><th scope="col" class="num c-m">99 %</th>${list.some((b) => b.waits !== null) && html`<th scope="col" class="num">Waiting</th>`}</tr></thead>
+  <tbody>${list.filter((b) => b.ok + b.no || b.waits !== null).reverse().map((b) => html`<tr><td>${when(new Date(b.t))}</td><td class="num">${num(b.ok)}</td><td class="num">${num(b.no)}</td><td class="c-s dim">${Object.entries(b.failed).map(([k, v]) => `${outcomeWord(k)} ${num(v)}`).join(', ')}</td><td class="num">${ms(b.p50)}</td><td class="num c-s">${ms(b.p95)}</td><td class="num c-m">${ms(b.p99)}</td>${list.some((x) => x.waits !== null) && html`<td class="num">${b.waits === null ? '–' : num(b.waits)}</td>`}</tr>`)}${!list.some((b) => b.ok + b.no || b.waits !== null) && html`<tr><td colspan="7" class="dim">No attempt in this time.</td></tr>`}</tbody></table></div>`;
 
 const useStats = (name, tenant, endpoint) => {
   const range = ranges[name];
   const page = useLoad(['stats', name, tenant, endpoint].join('|'), async (signal) => {
     const since = new Date(Math.ceil((serverNow() + 1) / range.size) * range.size - range.length).toISOString();
     const { data, told } = await call('GET', '/v1/stats' + query({ since, step: range.step, tenant, endpoint }), { signal });
-    const list = bars(data.data, range), partial = new Date(data.complete_from) > new Date(data.since) ? data.complete_from : null;
+    const list = bars(data.data, range, data.backlog), partial = new Date(data.complete_from) > new Date(data.since) ? data.complete_from : null;
     return { list, partial, told, ok: list.reduce((n, b) => n + b.ok, 0), no: list.reduce((n, b) => n + b.no, 0) };
   });
   useEffect(() => { const t = setInterval(() => { if (!document.hidden) page.reload(); }, 60e3); return () => clearInterval(t); }, []);
@@ -126,9 +132,11 @@ const Partial = ({ at }) => at ? html`<p class="hint">Counted from ${when(new Da
 const percent = (part, all) => `${((part / all) * 100).toFixed(part && part !== all ? 1 : 0)} %`;
 
 const Key = ({ of }) => html`<span class="k">${of.map((l) => html`<span><i class=${'sw sw-' + l.tone}></i>${l.name}</span>`)}</span>`;
-const Three = ({ d, list, range, unit, where, last }) => html`<div class="charts"><figure><figcaption>Attempts in each ${unit}<${Key} of=${attempts} /></figcaption><${Plot} given=${list} range=${range} lines=${attempts} where=${where} text=${`Attempts in each ${unit}: ${num(d?.ok ?? 0)} succeeded and ${num(d?.no ?? 0)} failed. The same as a table by the button above.`} /></figure>
+const Waiting = ({ list, range, where, now = list.filter((b) => b.waits !== null).at(-1) }) => html`<figure><figcaption>Waiting <b>${now ? num(now.waits) : ''}</b><${Key} of=${backlog} /></figcaption><${Plot} given=${list} range=${range} lines=${backlog} where=${where} text=${now ? `Deliveries that wait: ${num(now.waits)} at the end, ${num(Math.max(...list.map((b) => b.waited ?? 0)))} at the most.` : 'Deliveries that wait: not counted yet.'} /></figure>`;
+const Three = ({ d, list, range, unit, where, last, waiting = false }) => html`<div class=${waiting ? 'charts four' : 'charts'}><figure><figcaption>Attempts in each ${unit}<${Key} of=${attempts} /></figcaption><${Plot} given=${list} range=${range} lines=${attempts} where=${where} text=${`Attempts in each ${unit}: ${num(d?.ok ?? 0)} succeeded and ${num(d?.no ?? 0)} failed. The same as a table by the button above.`} /></figure>
     <figure><figcaption>Share that failed <b>${d && d.ok + d.no ? percent(d.no, d.ok + d.no) : ''}</b></figcaption><${Plot} given=${list} range=${range} lines=${failing} where=${where} unit=${share} full=${100} text=${d && d.ok + d.no ? `${percent(d.no, d.ok + d.no)} of the attempts failed.` : 'Share of attempts that failed: none yet.'} /></figure>
-    <figure><figcaption>Time of an attempt <b>${last ? ms(last.p50) : ''}</b><${Key} of=${times} /></figcaption><${Plot} given=${list} range=${range} lines=${times} where=${where} unit=${within} text=${last ? `Milliseconds of an attempt: half within ${ms(last.p50)}, 95 percent within ${ms(last.p95)}, 99 percent within ${ms(last.p99)} at the end.` : 'Milliseconds of an attempt: none yet.'} /></figure></div>`;
+    <figure><figcaption>Time of an attempt <b>${last ? ms(last.p50) : ''}</b><${Key} of=${times} /></figcaption><${Plot} given=${list} range=${range} lines=${times} where=${where} unit=${within} text=${last ? `Milliseconds of an attempt: half within ${ms(last.p50)}, 95 percent within ${ms(last.p95)}, 99 percent within ${ms(last.p99)} at the end.` : 'Milliseconds of an attempt: none yet.'} /></figure>
+    ${waiting && html`<${Waiting} list=${list} range=${range} where=${where} />`}</div>`;
 
 /** The charts of the installation or of a tenant. */
 export const Charts = ({ range: name, tenant }) => {
@@ -137,7 +145,7 @@ export const Charts = ({ range: name, tenant }) => {
   if (page.error && !page.data) return html`<div class="sec"><${Failed} error=${page.error} again=${page.reload} what="The charts" /></div>`;
   const d = page.data, n = d ? d.ok + d.no : 0, unit = range.group ? `${range.group} ${range.unit}s` : range.unit, last = list.filter((b) => b.p50 !== null).at(-1);
   return html`<section class="sec" aria-labelledby="h-c"><div class="sec-h"><h2 id="h-c">${range.name}</h2><p>${n ? html`${num(n)} attempts, ${percent(d?.no ?? 0, n)} failed` : d ? 'No attempt' : ''}</p><button class="linkish" type="button" aria-expanded=${String(table)} onClick=${() => setTable(!table)}>${table ? 'As charts' : 'As a table'}</button></div>
-    ${table ? html`<${Table} list=${list} range=${range} />` : html`<${Three} d=${d} list=${list} range=${range} unit=${unit} where=${leads(tenant, null)} last=${last} />`}
+    ${table ? html`<${Table} list=${list} range=${range} />` : html`<${Three} d=${d} list=${list} range=${range} unit=${unit} where=${leads(tenant, null)} last=${last} waiting=${true} />`}
     <${Partial} at=${d?.partial} /><${Req} told=${d?.told} /></section>`;
 };
 

@@ -132,8 +132,10 @@ const flows = {
     assert.match(await needs.first().innerText(), /Failing[\s\S]*Answers 503[\s\S]*waiting/);
     assert.match(await needs.nth(1).innerText(), /Disabled[\s\S]*410 Gone/);
     await page.getByRole('img', { name: /Attempts in each minute: \d+ succeeded and \d+ failed/ }).waitFor();
+    await page.getByRole('img', { name: /Deliveries that wait: [\d,]+ at the end, [\d,]+ at the most/ }).waitFor();
     await page.getByRole('button', { name: 'As a table' }).click();
     await page.getByRole('columnheader', { name: '95 % within' }).waitFor();
+    await page.getByRole('columnheader', { name: 'Waiting' }).waitFor();
     await page.getByRole('button', { name: 'As charts' }).click();
     let answer = () => {}; // the numbers of 24 hours come while a time is being chosen
     const asked = new Promise((go) => { answer = go; });
