@@ -151,6 +151,8 @@ const Frame = () => {
     ${help && html`<${Help} onClose=${() => setHelp(false)} />`}`;
 };
 
+const moduleAt = (/** @type {string} */ path) => pages.find(([pattern]) => pattern.test(path))?.[2] ?? 'missing';
+
 /* The cookie cannot be seen from here. So that nobody's first page begins with a 401, the browser remembers that it has one. */
 const remember = () => localStorage.setItem('tenterhook in', '1');
 
@@ -158,6 +160,8 @@ const App = () => {
   const [state, setState] = useState(/** @type {'asking'|'out'|'in'} */ ('asking'));
   const [why, setWhy] = useState('');
   useEffect(() => {
+    // the page's module comes while the server is asked who this is: one after the other, they were a third of the time to the first rows
+    if (localStorage.getItem('tenterhook in')) import(`./pages/${moduleAt(here().path)}.js`).catch(() => {});
     session.lost = () => {
       localStorage.removeItem('tenterhook in'); if (session.now) setWhy('The session has ended. Sign in to go on where you were.'); session.now = null; setState('out'); };
     (async () => {

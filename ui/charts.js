@@ -115,7 +115,9 @@ const backlog = [{ name: 'most in this time', tone: 'warn', dash: [2, 3], value:
 const Table = ({ list, range }) => html`<div class="tw"><table><caption class="sr">Attempts by ${range.unit}</caption><thead><tr><th scope="col">From</th><th scope="col" class="num">Succeeded</th><th scope="col" class="num">Failed</th><th scope="col" class="c-s">Why</th><th scope="col" class="num">Half within</th><th scope="col" class="num c-s">95 % within</th><th scope="col" class="num c-m">99 %</th>${list.some((b) => b.waits !== null) && html`<th scope="col" class="num">Waiting</th>`}</tr></thead>
   <tbody>${list.filter((b) => b.ok + b.no || b.waits !== null).reverse().map((b) => html`<tr><td>${when(new Date(b.t))}</td><td class="num">${num(b.ok)}</td><td class="num">${num(b.no)}</td><td class="c-s dim">${Object.entries(b.failed).map(([k, v]) => `${outcomeWord(k)} ${num(v)}`).join(', ')}</td><td class="num">${ms(b.p50)}</td><td class="num c-s">${ms(b.p95)}</td><td class="num c-m">${ms(b.p99)}</td>${list.some((x) => x.waits !== null) && html`<td class="num">${b.waits === null ? '–' : num(b.waits)}</td>`}</tr>`)}${!list.some((b) => b.ok + b.no || b.waits !== null) && html`<tr><td colspan="7" class="dim">No attempt in this time.</td></tr>`}</tbody></table></div>`;
 
-const useStats = (name, tenant, endpoint) => {
+/** Numbers of a range, and meanwhile what draws them. */
+export const useStats = (name, tenant, endpoint) => {
+  useEffect(() => { load().catch(() => {}); }, []);
   const range = ranges[name];
   const page = useLoad(['stats', name, tenant, endpoint].join('|'), async (signal) => {
     const since = new Date(Math.ceil((serverNow() + 1) / range.size) * range.size - range.length).toISOString();
@@ -138,9 +140,9 @@ const Three = ({ d, list, range, unit, where, last, waiting = false }) => html`<
     <figure><figcaption>Time of an attempt <b>${last ? ms(last.p50) : ''}</b><${Key} of=${times} /></figcaption><${Plot} given=${list} range=${range} lines=${times} where=${where} unit=${within} text=${last ? `Milliseconds of an attempt: half within ${ms(last.p50)}, 95 percent within ${ms(last.p95)}, 99 percent within ${ms(last.p99)} at the end.` : 'Milliseconds of an attempt: none yet.'} /></figure>
     ${waiting && html`<${Waiting} list=${list} range=${range} where=${where} />`}</div>`;
 
-/** The charts of the installation or of a tenant. */
-export const Charts = ({ range: name, tenant }) => {
-  const page = useStats(name, tenant, ''), range = ranges[name], [table, setTable] = useState(false);
+/** The charts of the installation or of a tenant. `page`: useStats of it. */
+export const Charts = ({ range: name, tenant, page }) => {
+  const range = ranges[name], [table, setTable] = useState(false);
   const list = useMemo(() => page.data?.list ?? bars([], range), [page.data, name]);
   if (page.error && !page.data) return html`<div class="sec"><${Failed} error=${page.error} again=${page.reload} what="The charts" /></div>`;
   const d = page.data, n = d ? d.ok + d.no : 0, unit = range.group ? `${range.group} ${range.unit}s` : range.unit, last = list.filter((b) => b.p50 !== null).at(-1);

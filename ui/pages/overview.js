@@ -4,7 +4,7 @@ import { call, query, serverNow, useLoad } from '../api.js';
 import { Bones, CopyButton, EndpointState, Failed, Live, Note, Req, Time, Url, outcomeWord } from '../parts.js';
 import { to } from '../route.js';
 import { DeliveryTable, useDeliveries } from '../rows.js';
-import { Charts, ranges } from '../charts.js';
+import { Charts, ranges, useStats } from '../charts.js';
 
 /** Why an endpoint needs somebody: [what, since when]. */
 export function trouble(h) {
@@ -47,6 +47,7 @@ export default function Overview({ route, tenant, tenants, setTitle, setAttentio
     const needs = [...failing.data.data, ...disabled.data.data].sort((a, b) => b.waiting - a.waiting || String(a.failing_since).localeCompare(String(b.failing_since)));
     return { needs, more: !!(failing.next || disabled.next), any: some.data.data.length > 0, ready, told: failing.told };
   });
+  const stats = useStats(range, tenant, ''); // asked for with the rest, not after it
   const list = useDeliveries(tenant ? {} : { all_tenants: 'true' }, tenant, 8);
   const data = page.data;
   useEffect(() => { if (data && !tenant) setAttention(data.needs.length); }, [data]);
@@ -64,7 +65,7 @@ export default function Overview({ route, tenant, tenants, setTitle, setAttentio
     <ul class="needs">${data.needs.slice(0, 12).map((h) => html`<${Need} key=${h.endpoint} h=${h} name=${name(h.tenant)} />`)}</ul>
     ${(n > 12 || data.more) && html`<p class="hint"><a class="inline" href=${to('endpoints', { state: 'failing' })}>Show all that fail</a></p>`}<${Req} told=${data.told} /></section>`}
   ${!data && !page.error && html`<${Bones} rows=${3} columns=${['b2', 'b4', 'b3', 'b1']} />`}
-  ${data?.any && html`<${Charts} range=${range} tenant=${tenant} />`}
+  ${data?.any && html`<${Charts} range=${range} tenant=${tenant} page=${stats} />`}
   <section class="sec" aria-labelledby="h-l"><div class="sec-h"><h2 id="h-l">As it happens</h2><p>${tenant ? plain(name(tenant)) : 'All tenants'}</p><${Live} live=${list.live} /><a href=${to('deliveries', { tenant })}>All deliveries</a></div>
     <${DeliveryTable} list=${list} tenant=${tenant} caption="Newest deliveries" most=${8} empty="None yet." /></section>`;
 }

@@ -3,7 +3,7 @@ import { bytes, html, num, plain, useEffect, useState } from '../base.js';
 import { call, can, useLoad } from '../api.js';
 import { Body, Confirm, CopyButton, Crumbs, Dialog, Failed, Faults, Field, Id, Req, Time, faultOf, toast } from '../parts.js';
 import { go, to } from '../route.js';
-import { Charts, ranges } from '../charts.js';
+import { Charts, ranges, useStats } from '../charts.js';
 import { TenantForm } from './tenants.js';
 
 const limits = { endpoints: 'Endpoints', header_bytes: 'Header bytes of an endpoint', keys: 'Keys', replays: 'Replays at work', stored_bytes: 'Stored', unfinished_deliveries: 'Unfinished deliveries',
@@ -31,7 +31,7 @@ const TenantKey = ({ path, onClose, onDone }) => {
 };
 
 export default function Tenant({ route, setTitle }) {
-  const id = route.parts[1], path = '/v1/tenants/' + encodeURIComponent(id), asked = route.query.get('range') ?? '', range = asked in ranges ? asked : '24h';
+  const id = route.parts[1], path = '/v1/tenants/' + encodeURIComponent(id), asked = route.query.get('range') ?? '', range = asked in ranges ? asked : '24h', stats = useStats(range, id, '');
   const [dialog, setDialog] = useState(''), [ending, setEnding] = useState(null);
   const page = useLoad(id, async (signal) => {
     const [t, keys, d] = await Promise.all([call('GET', path, { signal }), call('GET', path + '/keys?limit=200', { signal }), call('GET', '/v1/dialects', { signal })]);
@@ -46,7 +46,7 @@ export default function Tenant({ route, setTitle }) {
     <div class="head"><div><h1>${plain(t.name || t.id)}</h1><p class="dim">Its endpoints get events in the dialect <a class="inline" href=${to('settings/dialects/' + t.dialect)}>${t.dialect}</a>.</p></div><div class="acts"><a class="btn" href=${to('endpoints', { tenant: t.id })}>Endpoints</a><a class="btn" href=${to('deliveries', { tenant: t.id })}>Deliveries</a>${admin && html`<button class="btn" type="button" onClick=${() => setDialog('edit')}>Edit…</button>`}</div></div>
     <div class="half"><section class="panel" aria-labelledby="h-u"><div class="ph"><h2 id="h-u">Quotas</h2><span class="dim small">used, of what is allowed</span></div><div class="pb"><table class="plain"><caption class="sr">What the tenant uses</caption><tbody>${Object.entries(t.usage ?? {}).map(([name, u]) => { const part = u.allowed ? (u.used ?? 0) / u.allowed : 0; return html`<tr><td class="any">${limits[name] ?? name}</td><td class="num">${shown(name, u.used)}</td><td class="num dim">${u.allowed ? `of ${shown(name, u.allowed)}` : 'no limit'}</td><td class=${part >= 0.8 ? 'num warn' : 'num dim'}>${u.allowed ? `${Math.round(part * 100)} %` : ''}</td></tr>`; })}</tbody></table></div></section>
     <section class="panel" aria-labelledby="h-k"><div class="ph"><h2 id="h-k">Keys</h2>${admin && html`<button class="btn sm" type="button" onClick=${() => setDialog('key')}>New key…</button>`}</div><div class="pb"><table class="plain"><caption class="sr">Keys of the tenant</caption><tbody>${keys.map((k) => html`<tr><td><${Id} id=${k.id} wide=${true} /><span class="sub any">${plain(k.description)}</span></td><td class="small">${k.scopes.join(', ')}<span class="sub">${k.expires_at ? html`ends <${Time} at=${k.expires_at} />` : 'no end'}</span></td><td class="num">${admin && html`<button class="btn sm harm" type="button" aria-label=${'End key ' + k.id} onClick=${() => setEnding(k)}>End…</button>`}</td></tr>`)}${!keys.length && html`<tr><td class="dim">None. The operator’s key acts for the tenant.</td></tr>`}</tbody></table></div></section></div>
-    <nav class="seg sec" aria-label="Time range">${Object.entries(ranges).map(([r, x]) => html`<a href=${to('tenants/' + encodeURIComponent(t.id), { range: r === '24h' ? null : r })} aria-current=${r === range ? 'true' : null}>${x.label}</a>`)}</nav><${Charts} range=${range} tenant=${t.id} />
+    <nav class="seg sec" aria-label="Time range">${Object.entries(ranges).map(([r, x]) => html`<a href=${to('tenants/' + encodeURIComponent(t.id), { range: r === '24h' ? null : r })} aria-current=${r === range ? 'true' : null}>${x.label}</a>`)}</nav><${Charts} range=${range} tenant=${t.id} page=${stats} />
     ${Object.keys(t.attributes ?? {}).length > 0 && html`<section class="panel sec" aria-labelledby="h-a"><div class="ph"><h2 id="h-a">Attributes</h2></div><div class="pb"><${Body} text=${JSON.stringify(t.attributes)} label="Values of the attributes" name="attributes" /></div></section>`}
     ${admin && html`<section class="panel sec" aria-labelledby="h-x"><div class="ph"><h2 id="h-x">Delete this tenant</h2></div><div class="pb"><p>Its endpoints and keys are deleted, and what waits is cancelled. Its events stay until retention.</p><p class="acts"><button class="btn harm" type="button" onClick=${() => setDialog('delete')}>Delete…</button></p></div></section>`}
     <${Req} told=${page.data.told} />
