@@ -10,6 +10,7 @@
 #include "store/store_roll.h"
 #include "store/store_session.h"
 #include "store/store_settings_read.h"
+#include "store/store_tail.h"
 #include <time.h>
 
 enum th_error st_life_settings(struct th_store *store, void (*row)(void *, const struct th_row *), void *ctx)
@@ -162,6 +163,7 @@ static void stop_readers(struct st_store *s)
             pthread_join(r->thread, NULL);
         }
         st_finalize_all(r->st, ST_R_COUNT);
+        st_tail_forget(r);
         if (r->db)
             s->disconnect(r->db);
         pthread_cond_destroy(&r->wake);

@@ -7,6 +7,7 @@
 #include <pthread.h>
 
 struct st_store;
+struct st_tail;
 
 #define ST_READERS 3 /* 0: dispatch (LOAD, WALK, short PAGE); 1: lists (PAGE); 2: collects sorted runs */
 
@@ -14,7 +15,8 @@ struct st_reader {
     struct st_store *store;
     struct st_db *db;
     struct st_stmt *st[ST_R_COUNT];
-    uint64_t mark; /* newest group that the page at hand may show */
+    struct st_tail *tail_of_attempts; /* store_tail.c; NULL: nobody has asked yet */
+    uint64_t mark;                    /* newest group that the page at hand may show */
     /* owner: any thread, under lock */
     pthread_mutex_t lock;
     pthread_cond_t wake;

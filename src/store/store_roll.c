@@ -36,7 +36,7 @@ enum {
     KEEP_HOURS = 31 * 1440,
     KEEP_DAYS = 400 * 1440
 };
-#define ROLLED "rolled"
+#define ROLLED ST_ROLLED
 
 /* ---- values ---- */
 

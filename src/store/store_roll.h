@@ -7,6 +7,7 @@
 #include "store/store_writer.h"
 
 #define ST_MINUTE_MS INT64_C(60000)
+#define ST_ROLLED "rolled" /* counter: rises whenever rows of rollups change */
 
 enum st_roll_level { ST_ROLL_MINUTE, ST_ROLL_HOUR, ST_ROLL_DAY, ST_ROLL_LEVELS };
 enum st_roll_kind { ST_ROLL_ALL, ST_ROLL_TENANT, ST_ROLL_ENDPOINT }; /* key: 0, tenant, endpoint */

@@ -3,7 +3,7 @@
  * All of it in one snapshot, so that an attempt is either in a row or above the mark. While a run is being written, rows have it
  * already although the mark has not moved: their `upto` says so, and its attempts are then passed over.
  *
- * Invariant: at most TAIL_MOST attempts are looked at, the newest. There are more only while runs are behind, after an upgrade
+ * Invariant: at most ST_TAIL_MOST attempts are looked at, the newest (store_tail.c has them in memory). There are more only while runs are behind, after an upgrade
  * or a long burst; `complete_from` then says from when on all is counted. */
 #include "base/alloc.h"
 #include "base/map.h"
@@ -11,9 +11,10 @@
 #include "store/store_backlog.h"
 #include "store/store_roll.h"
 #include "store/store_scan.h"
+#include "store/store_tail.h"
 #include <stdlib.h>
 
-enum { TAIL_MOST = 32768, HALF_MOST = 16384, TENANTS_MOST = 65536 };
+enum { HALF_MOST = 16384, TENANTS_MOST = 65536 };
 #define MARGIN_MS INT64_C(86400000) /* longer than any attempt takes, and farther than clocks step back */
 
 struct reading {
@@ -126,38 +127,32 @@ static int is_wanted(struct reading *x, const struct st_roll_attempt *a, bool *w
 
 static int read_tail(struct reading *x)
 {
-    struct st_stmt *st = x->r->st[ST_R_ROLL_TAIL];
     int64_t edge = x->op->since;
-    unsigned seen = 0;
-    int rc, inner = ST_OK;
+    struct st_tail *t;
+    int rc = st_tail_read(x->r, x->built, &t);
+    uint32_t i = rc == ST_OK ? t->n : 0;
 
-    st_u64(st, 1, (uint64_t)INT64_MAX);
-    st_u64(st, 2, x->built);
-    while ((rc = st_step(st)) == ST_ROW && inner == ST_OK) {
-        struct st_roll_attempt a;
+    while (rc == ST_OK && i > 0) {
+        const struct st_roll_attempt *a = &t->v[--i];
         struct th_stats_bucket *b;
         uint32_t of;
         bool wanted;
 
-        st_roll_attempt(st, &a);
-        if (++seen > TAIL_MOST) {
-            x->op->complete_from = edge > x->op->complete_from ? edge : x->op->complete_from;
-            break;
-        }
-        edge = a.end_ms;
-        if (a.end_ms < x->op->since - MARGIN_MS)
-            break;
-        if (!place_of(x, a.endpoint, &of))
+        edge = a->end_ms;
+        if (a->end_ms < x->op->since - MARGIN_MS)
+            return ST_OK;
+        if (!place_of(x, a->endpoint, &of))
             continue;
-        b = bucket_at(x->op, of, a.minute);
-        if (!b || is_in_row(x, &a, of))
+        b = bucket_at(x->op, of, a->minute);
+        if (!b || is_in_row(x, a, of))
             continue;
-        inner = is_wanted(x, &a, &wanted);
-        if (inner == ST_OK && wanted)
-            st_roll_count(b, &a);
+        rc = is_wanted(x, a, &wanted);
+        if (rc == ST_OK && wanted)
+            st_roll_count(b, a);
     }
-    st_reset(st);
-    return inner != ST_OK ? inner : rc == ST_ROW || rc == ST_DONE ? ST_OK : rc;
+    if (rc == ST_OK && t->cut && edge > x->op->complete_from)
+        x->op->complete_from = edge;
+    return rc;
 }
 
 static int by_time(const void *a, const void *b)
@@ -206,6 +201,8 @@ void st_roll_stats(struct st_reader *r, struct th_stats *op)
         rc = read_all(x);
     if (rc == ST_OK && op->backlog)
         rc = st_backlog_read(r, op);
+    if (rc != ST_OK)
+        st_tail_forget(r);
     op->op.error = st_error(r->db, rc);
     if (st_in_transaction(r->db))
         st_run(r->st[ST_R_END]);
