@@ -938,6 +938,7 @@ complete -c tenterhook -n '__fish_seen_subcommand_from sign' -l type -x -d 'the 
 complete -c tenterhook -n '__fish_seen_subcommand_from sign' -l delivery-id -x -d 'the delivery'\''s id, if the dialect sends one'
 complete -c tenterhook -n '__fish_seen_subcommand_from sign' -l endpoint-id -x -d 'the endpoint'\''s id, if the dialect sends one'
 complete -c tenterhook -n '__fish_seen_subcommand_from sign' -l endpoint-url -x -d 'the URL as registered, for dialects that sign it'
+complete -c tenterhook -n '__fish_seen_subcommand_from sign' -l method -x -d 'of the request, if the dialect signs it (RFC 9421; default: the dialect'\''s)'
 complete -c tenterhook -n '__fish_seen_subcommand_from sign' -l at -x -d 'signed at this time: RFC 3339, or unix seconds (default: now)'
 complete -c tenterhook -n '__fish_seen_subcommand_from sign' -l variant -x -d 'which form of signature, from 0'
 complete -c tenterhook -n '__fish_seen_subcommand_from sign' -l json -d 'print JSON for programs'

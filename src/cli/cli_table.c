@@ -295,6 +295,9 @@ static const struct th_cli_option listen_options[] = {
     {"--no-body", NULL, "do not print bodies"},
     NONE,
 };
+static const char sign_text[] =
+    "In a dialect that signs whole requests (RFC 9421), --endpoint-url says where the request goes, and all lines of its head are printed: the signature covers "
+    "some of them.";
 static const struct th_cli_option sign_options[] = {
     AS_DIALECT,
     SECRET,
@@ -303,6 +306,7 @@ static const struct th_cli_option sign_options[] = {
     {"--delivery-id", "ID", "the delivery's id, if the dialect sends one"},
     {"--endpoint-id", "ID", "the endpoint's id, if the dialect sends one"},
     ENDPOINT_URL,
+    {"--method", "METHOD", "of the request, if the dialect signs it (RFC 9421; default: the dialect's)"},
     {"--at", "TIME", "signed at this time: RFC 3339, or unix seconds (default: now)"},
     {"--variant", "N", "which form of signature, from 0"},
     NONE,
@@ -509,7 +513,7 @@ const struct th_command th_commands[] = {
     {"portal-link", NULL, "TENANT", "make a link that opens the portal for a tenant, once; printed on standard output only", portal_link_text, API, 1, 1, portal_link_options, th_cmd_portal_link, NULL},
     {"template", NULL, "FILE|-", "show the body that a template makes of an event", template_text, API, 1, 1, template_options, th_cmd_template, NULL},
     {"listen", NULL, "", "receive webhooks here, verify them, and say why when one does not verify", LISTEN_TEXT, 0, 0, 0, listen_options, th_cmd_listen, NULL},
-    {"sign", NULL, "[BODY-FILE|-]", "sign a body and print the headers that go with it", NULL, 0, 0, 1, sign_options, th_cmd_sign, NULL},
+    {"sign", NULL, "[BODY-FILE|-]", "sign a body and print the headers that go with it", sign_text, 0, 0, 1, sign_options, th_cmd_sign, NULL},
     {"verify", NULL, "[REQUEST-FILE|-]", "verify a saved request; the exit status is the answer", REQUEST_TEXT, 0, 0, 1, verify_options, th_cmd_verify, NULL},
     {"explain", NULL, "[REQUEST-FILE|EVENT|-]", "say why a saved request does not verify, step by step, with the bytes; or what a filter makes of an event", EXPLAIN_TEXT, API, 0, 1, explain_options, th_cmd_explain, NULL},
     {"doctor", NULL, "[ENDPOINT|URL]", "look for what is wrong, and say what to do", doctor_text, API | CONFIG, 0, 1, doctor_options, th_cmd_doctor, NULL},

@@ -5,6 +5,7 @@
 #include "cli/cli.h"
 #include "cli/cli_field.h"
 #include "cli/cli_member.h"
+#include "cli/cli_message.h"
 #include "cli/cli_out.h"
 #include "cli/cli_request.h"
 #include "cli/cmd.h"
@@ -211,6 +212,40 @@ static int print_signed(struct signing *s, const struct th_receiver *r, unsigned
     return TH_EXIT_OK;
 }
 
+/* A whole request is signed: all lines of its head. */
+static int print_head(struct signing *s, const struct th_receiver *r, struct th_span body, unsigned form,
+                      struct th_buf *json)
+{
+    const struct tenterhook_message *m = &s->message;
+    const char *method = th_cli_option(s->cli, "--method");
+    struct th_message_ask ask = {.body = body,
+                                 .event_id = {m->event_id.p, m->event_id.n},
+                                 .event_type = {m->event_type.p, m->event_type.n},
+                                 .delivery_id = {m->delivery_id.p, m->delivery_id.n},
+                                 .endpoint_id = {m->endpoint_id.p, m->endpoint_id.n},
+                                 .url = {m->endpoint_url.p, m->endpoint_url.n},
+                                 .method = method ? th_str(method) : TH_LIT(""),
+                                 .at_unix = s->now,
+                                 .variant = form};
+    struct th_jw w = th_jw(json);
+    struct th_span left;
+    struct th_buf head;
+    int status;
+
+    th_buf_init(&head, 1u << 20);
+    status = th_message_head(s->cli, r, &ask, &head);
+    th_jw_object(&w);
+    for (left = th_buf_view(&head); !status && left.n;) {
+        struct th_span value = th_span_cut(&left, '\n'), name = th_span_cut(&value, ':');
+
+        print_header(s->cli, &w, th_cli_text(s->cli, name),
+                     th_cli_text(s->cli, th_span_trim(th_span(value.p, value.n - 1))));
+    }
+    th_jw_end_object(&w);
+    th_buf_wipe(&head);
+    return status;
+}
+
 static struct tenterhook_span option_span(const struct th_cli *cli, const char *option)
 {
     const char *text = th_cli_option(cli, option);
@@ -239,12 +274,9 @@ int th_cmd_sign(struct th_cli *cli)
          !th_cli_number(cli, "--variant", 0,
                         (int64_t)r.scheme.signature_count - (r.scheme.signature_count > 0), 0, &form)))
         status = TH_EXIT_USAGE;
-    if (!status && r.scheme.signature_count && r.scheme.signature[form].encoding == TENTERHOOK_HTTP_MESSAGE)
-        status = th_cli_fail(
-            cli, TH_EXIT_DATA,
-            "dialect %s signs whole requests (RFC 9421), not a body alone: send an event to see one",
-            r.dialect);
     if (!status) {
+        bool whole = r.scheme.signature_count && r.scheme.signature[form].encoding == TENTERHOOK_HTTP_MESSAGE;
+
         th_buf_init(&scratch, body.n + TENTERHOOK_SCRATCH);
         s.message = (struct tenterhook_message){.body = {body.p ? body.p : "", body.n},
                                                 .event_id = option_span(cli, "--id"),
@@ -257,7 +289,9 @@ int th_cmd_sign(struct th_cli *cli)
                                                 .scratch_len = body.n + TENTERHOOK_SCRATCH};
         if (!s.message.event_id.n)
             s.message.event_id = tenterhook_str(new_id(cli));
-        status = s.message.scratch ? print_signed(&s, &r, (unsigned)form, &json) : th_cli_nomem(cli);
+        status = !s.message.scratch ? th_cli_nomem(cli)
+                 : whole            ? print_head(&s, &r, th_buf_view(&body), (unsigned)form, &json)
+                                    : print_signed(&s, &r, (unsigned)form, &json);
         th_buf_fini(&scratch);
     }
     if (!status && cli->json && !th_json_parse(th_buf_view(&json), 8, &root, NULL))

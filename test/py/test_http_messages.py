@@ -93,10 +93,38 @@ def test_verify_with_another_url_time_or_secret(tmp_path, case):
     verify(tmp_path, raw, ["whsec_" + base64.b64encode(bytes(32)).decode()], url, now).expect(1)
 
 
-def test_sign_says_what_it_cannot_do(tmp_path):
-    (tmp_path / "secret").write_text("whsec_" + base64.b64encode(bytes(32)).decode())
-    (tmp_path / "body").write_text("{}")
-    assert "RFC 9421" in tenterhook("sign", tmp_path / "body", "--dialect", "httpsig", "--secret-file", tmp_path / "secret").expect(65).err
+def signed(tmp_path, secret, *more):
+    (tmp_path / "secret").write_text(secret)
+    (tmp_path / "body").write_text('{"type":"a.b"}')
+    return tenterhook("sign", tmp_path / "body", "--dialect", "httpsig", "--secret-file", tmp_path / "secret", *more)
+
+
+@pytest.mark.parametrize("variant, secret", [("0", "whsec_" + base64.b64encode(bytes(range(32))).decode()),
+                                             ("1", "whsk_" + base64.b64encode(bytes(range(32))).decode())])
+@pytest.mark.parametrize("method", [None, "PUT"])
+def test_what_sign_prints_verifies(tmp_path, variant, secret, method):
+    """The head that the server would send: our verifier takes it, and refuses it with another body, method or URL."""
+    url = "https://example.com:8443/hook?a=1"
+    more = ["--endpoint-url", url, "--variant", variant, "--at", "1800000000", "--id", "msg_1", "--type", "a.b"]
+    more += ["--method", method] if method else []
+    head = signed(tmp_path, secret, *more).expect(0).out
+    names = [line.partition(":")[0].lower() for line in head.splitlines()]
+    assert {"content-digest", "signature-input", "signature", "content-type", "webhook-id", "webhook-timestamp"} <= set(names), head
+    assert json.loads(signed(tmp_path, secret, *more, "--json").expect(0).out)["webhook-id"] == "msg_1"
+
+    def request(body='{"type":"a.b"}', asked=method or "POST"):
+        return f"{asked} /hook?a=1 HTTP/1.1\r\nHost: example.com:8443\r\n".encode() + head.replace("\n", "\r\n").encode() + b"\r\n" + body.encode()
+
+    verify(tmp_path, request(), [secret], url, 1800000000).expect(0)
+    for other in (request(body='{"type":"a.c"}'), request(asked="PATCH")):
+        verify(tmp_path, other, [secret], url, 1800000000).expect(1)
+    verify(tmp_path, request(), [secret], url + "2", 1800000000).expect(1)
+
+
+def test_sign_says_what_it_needs(tmp_path):
+    secret = "whsec_" + base64.b64encode(bytes(32)).decode()
+    assert "--endpoint-url" in signed(tmp_path, secret).expect(64).err
+    assert "--endpoint-url: " in signed(tmp_path, secret, "--endpoint-url", "nothing").expect(64).err
 
 
 @pytest.mark.parametrize("old, new, says", [
