@@ -484,7 +484,7 @@ def until_all(stream, n):
 def test_max_rate_shows_some_rows_and_counts_the_others(server, receiver, path):
     api, hook = server().api, receiver()
     endpoint(api, hook)
-    stream, plain = Stream(api, f"{path}?max_rate=7"), Reader(api, path)
+    stream, plain = Stream(api, f"{path}?max_rate=7", patience=1), Reader(api, path)
     for _ in range(3):
         publish(api, 400)
         time.sleep(0.4)
@@ -517,7 +517,7 @@ def test_who_comes_again_after_a_skip_misses_nothing(server, receiver):
     shown, skipped, ids, last = [], 0, [], Stream(api, BOTH[0] + "?max_rate=5").last_id
     for stop_at in ("attempt", "skipped", "attempt", "skipped"):
         publish(api, 150)
-        stream, messages = Stream(api, BOTH[0] + "?max_rate=5", last_id=last), []
+        stream, messages = Stream(api, BOTH[0] + "?max_rate=5", last_id=last, patience=1), []
         while not messages or messages[-1].event != stop_at:
             messages.append(next(stream))
         stream.close()  # what has come behind is not known to have been seen
@@ -525,7 +525,7 @@ def test_who_comes_again_after_a_skip_misses_nothing(server, receiver):
         last = messages[-1].id
         ids += [m.id for m in messages]
     hook.wait_for(600, 60)
-    rest = until_all(Stream(api, BOTH[0] + "?max_rate=5", last_id=last), 600 - len(shown) - skipped)
+    rest = until_all(Stream(api, BOTH[0] + "?max_rate=5", last_id=last, patience=1), 600 - len(shown) - skipped)
     shown, skipped = shown + told(rest)[0], skipped + told(rest)[1]
     everything = list(map(name, listed(api)))
     assert len(shown) + skipped == 600 == len(everything) and len(set(shown)) == len(shown)
@@ -539,7 +539,7 @@ def test_streams_of_one_view_with_and_without_a_bound_do_not_disturb_each_other(
     api, hook = server().api, receiver()
     endpoint(api, hook)
     paths = [BOTH[0] + q for q in ("?max_rate=3", "", "?max_rate=40", "?max_rate=3&event_type=b.*", "?event_type=b.*")]
-    bounded = {p: Stream(api, p) for p in paths if "max_rate" in p}
+    bounded = {p: Stream(api, p, patience=1) for p in paths if "max_rate" in p}
     readers = [Reader(api, p) for p in paths if "max_rate" not in p]
     for _ in range(4):
         publish(api, 60, "a.x")
