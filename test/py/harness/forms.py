@@ -1,6 +1,7 @@
 """SQL that takes the database of a stopped server back to an earlier storage form, as an earlier program would have left it."""
 
 TO_6 = """
+drop table backlog;
 drop table roll;
 update event set time = at where time = 1;
 update attempt set signed_at = at / 1000 where signed_at = 1;
