@@ -152,6 +152,25 @@ def print_endpoints(args, same):
                               lambda: f"RSS {rig.memory_mib(run.server.process.pid, 'VmRSS'):.0f} MiB")
 
 
+def print_features(args):
+    print("what filters and order cost an event", flush=True)
+
+    def case(name, first, hooks, tenant_hooks=()):
+        with contextlib.ExitStack() as stack:
+            run = Run(args, stack, 20_000_000)
+            send_all(run.server.port, [("POST", "/v1/webhooks", {"url": f"http://127.0.0.1:{run.sink_port}/", **hooks})])
+            send_all(run.server.port, [("POST", "/v1/webhooks", {"url": f"http://127.0.0.1:{run.sink_port}/none", **hook}) for hook in tenant_hooks])
+            return show_cost(run, name, first, lambda: f"RSS {rig.memory_mib(run.server.process.pid, 'VmRSS'):.0f} MiB")
+
+    first = case("plain", None, {})
+    case("plain again", first, {})
+    case("10 filters beside it", first, {}, [{"filter": f"$[?@.data.seq == {n}]"} if n % 2 else {"filter": f"$[?@.data.seq < {n}]"}
+                                             for n in range(10)])
+    case("9,999 filters beside it", first, {}, [{"filter": f"$[?@.data.seq == {n}]"} for n in range(9999)])
+    case("its own filter", first, {"filter": "$[?@.data.seq > 0]"})
+    case("ordered, a key each event", first, {"ordering": {"key": "$.data.seq"}})
+
+
 def print_silent(args):
     print("delay of a healthy endpoint at 1,000/s beside silent ones (accepted→delivered)", flush=True)
     with contextlib.ExitStack() as stack:
@@ -183,7 +202,7 @@ def print_silent(args):
 
 def print_scale(args):
     cases = {"stored": lambda: print_stored(args), "endpoints": lambda: print_endpoints(args, False),
-             "same tenant": lambda: print_endpoints(args, True), "silent": lambda: print_silent(args)}
+             "same tenant": lambda: print_endpoints(args, True), "features": lambda: print_features(args), "silent": lambda: print_silent(args)}
     for name, case in cases.items():
         if not args.cases or name in args.cases.split(","):
             case()
