@@ -357,12 +357,15 @@ static void step_refill(struct world *w, bool calm)
                       at_us(w->now));
 }
 
+/* No further than an hour at once: what is under way here has no time limit, how long an endpoint is left alone follows from how long its
+ * answers took, and so the one would drive the other until no clock can say it. */
 static void step_time(struct world *w)
 {
     struct th_mono next = th_sched_next(w->s, at_us(w->now));
+    int64_t hour = w->now + 3600 * S;
 
     if (rnd(w, 3) && next.us != INT64_MAX)
-        w->now = next.us;
+        w->now = next.us < hour ? next.us : hour;
     else
         w->now += rnd(w, 3) ? rnd(w, 2000) : (uint32_t)rnd(w, 2000000);
 }
