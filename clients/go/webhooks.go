@@ -41,10 +41,12 @@ type form struct {
 	Join      string   `json:"join"`
 	StampItem []string `json:"stamp_item"`
 	Wrap      []string `json:"wrap"`
+	// Of encoding http-message: what a signature has to cover, and its tag.
+	Components []string `json:"components"`
+	Tag        string   `json:"tag"`
 }
 
 type scheme struct {
-	Refused       string `json:"refused"` // why this package does not verify the dialect's requests
 	SchemaVersion string `json:"schema_version"`
 	Forms         []form `json:"forms"`
 	Auth          *struct {
@@ -139,15 +141,13 @@ func NewWebhookVerifierOf(secrets []string, dialect string, options ...VerifierO
 	if !ok {
 		return nil, fmt.Errorf("tenterhook: there is no dialect %q; there are %s", dialect, strings.Join(DialectNames(), ", "))
 	}
-	if found.Refused != "" {
-		return nil, fmt.Errorf("tenterhook: the dialect %s cannot be verified here: %s", dialect, found.Refused)
-	}
 	v := &WebhookVerifier{scheme: found, tolerance: 300 * time.Second, now: time.Now}
 	for _, option := range options {
 		option(v)
 	}
 	for _, f := range found.Forms {
-		if v.url == "" && slices.Contains(f.Content, "{endpoint.url}") {
+		covers := slices.ContainsFunc(f.Components, func(name string) bool { return name[0] == '@' && name != "@method" })
+		if v.url == "" && (covers || slices.Contains(f.Content, "{endpoint.url}")) {
 			return nil, fmt.Errorf("tenterhook: the dialect %s signs the URL of the endpoint: give it by URL()", dialect)
 		}
 	}
@@ -185,15 +185,20 @@ func (v *WebhookVerifier) ProtectsAgainstReplay() bool {
 	return len(v.scheme.Forms) > 0 && v.tolerance != 0
 }
 
-// ConstructEvent verifies a request and gives its event. rawBody are the bytes as they came. The error is a *SignatureError.
+// ConstructEvent verifies a POST request and gives its event. rawBody are the bytes as they came. The error is a *SignatureError.
 func (v *WebhookVerifier) ConstructEvent(rawBody []byte, headers http.Header) (*Event, error) {
+	return v.ConstructEventOf(http.MethodPost, rawBody, headers)
+}
+
+// ConstructEventOf does the same with a request of another method, which HTTP message signatures (RFC 9421) cover.
+func (v *WebhookVerifier) ConstructEventOf(method string, rawBody []byte, headers http.Header) (*Event, error) {
 	if v.scheme.Auth != nil {
 		if err := v.checkAuth(headers); err != nil {
 			return nil, err
 		}
 	}
 	if len(v.scheme.Forms) > 0 {
-		if err := v.checkForms(rawBody, headers); err != nil {
+		if err := v.checkForms(rawBody, headers, method); err != nil {
 			return nil, err
 		}
 	}
@@ -211,7 +216,7 @@ func (v *WebhookVerifier) Receive(request *http.Request) (*Event, error) {
 		return nil, err
 	}
 	request.Body = io.NopCloser(bytes.NewReader(body))
-	return v.ConstructEvent(body, request.Header)
+	return v.ConstructEventOf(request.Method, body, request.Header)
 }
 
 // Handler is an http.Handler that verifies and calls then; what is not the sender's is answered 401 with the reason.
@@ -270,7 +275,7 @@ func (v *WebhookVerifier) checkAuth(headers http.Header) *SignatureError {
 
 var rank = []string{"too_old", "too_new", "no_match", "malformed", "missing_header", "bad_event"}
 
-func (v *WebhookVerifier) checkForms(body []byte, headers http.Header) *SignatureError {
+func (v *WebhookVerifier) checkForms(body []byte, headers http.Header, method string) *SignatureError {
 	var best *SignatureError
 	for i := range v.scheme.Forms {
 		f := &v.scheme.Forms[i]
@@ -283,7 +288,12 @@ func (v *WebhookVerifier) checkForms(body []byte, headers http.Header) *Signatur
 		if len(keys) == 0 {
 			continue
 		}
-		failed := v.checkForm(f, keys, body, headers)
+		var failed *SignatureError
+		if f.Encoding == "http-message" {
+			failed = v.checkMessage(f, keys, body, headers, method)
+		} else {
+			failed = v.checkForm(f, keys, body, headers)
+		}
 		if failed == nil {
 			return nil
 		}

@@ -148,7 +148,7 @@ public class Runner {
         a.path("headers").forEach(pair -> headers.computeIfAbsent(pair.get(0).asText(), key -> new ArrayList<>()).add(pair.get(1).asText()));
         WebhookVerifier verifier = new WebhookVerifier(secrets, a.path("dialect").asText()).url(a.path("url").asText())
             .tolerance(Duration.ofSeconds(a.path("tolerance").asLong())).now(() -> Instant.ofEpochSecond(a.path("now").asLong()));
-        WebhookEvent event = verifier.constructEvent(Base64.getDecoder().decode(a.path("body_base64").asText()), headers);
+        WebhookEvent event = verifier.constructEvent(Base64.getDecoder().decode(a.path("body_base64").asText()), headers, a.path("method").asText());
         ObjectNode shown = PLAIN.createObjectNode().put("id", event.id()).put("type", event.type()).put("resource_type", event.resourceType())
             .put("resource_id", event.resourceId()).put("endpoint_id", event.endpointId()).put("delivery_id", event.deliveryId()).put("protects", verifier.protectsAgainstReplay());
         if (event.time() != null)

@@ -12,8 +12,8 @@ class Current:
 
     made = None
 
-    def construct_event(self, body, headers):
-        return self.made.construct_event(body, headers)
+    def construct_event(self, *given):
+        return self.made.construct_event(*given)
 
 
 current, listener = Current(), socket.create_server(("127.0.0.1", 0))

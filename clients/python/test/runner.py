@@ -54,7 +54,7 @@ def publisher_full(client, args):
 
 def verify(args):
     verifier = WebhookVerifier(args["secrets"], args["dialect"], tolerance=args["tolerance"], url=args["url"], now=lambda: args["now"])
-    event = verifier.construct_event(base64.b64decode(args["body_base64"]), [tuple(pair) for pair in args["headers"]])
+    event = verifier.construct_event(base64.b64decode(args["body_base64"]), [tuple(pair) for pair in args["headers"]], args.get("method") or "POST")
     return {"id": event.id, "type": event.type, "time": event.time and int(event.time.timestamp()), "data": event.data, "resource_type": event.resource_type,
             "resource_id": event.resource_id, "endpoint_id": event.endpoint_id, "delivery_id": event.delivery_id, "protects": verifier.protects_against_replay}
 

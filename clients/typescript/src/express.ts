@@ -28,7 +28,7 @@ export function webhook(verifier: WebhookVerifier, options: ReceiverOptions = {}
     };
     const check = (body: Buffer) => {
       try {
-        request.webhook = verifier.constructEvent(body, request.rawHeaders);
+        request.webhook = verifier.constructEvent(body, request.rawHeaders, request.method);
         request.rawBody = body;
         request.body = request.webhook.body;
       } catch (error) {

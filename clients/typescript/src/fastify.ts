@@ -29,7 +29,7 @@ export async function webhooks(scope: Scope, options: PluginOptions): Promise<vo
   scope.addHook('preValidation', async (request, reply) => {
     const body: Buffer = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
     try {
-      request.webhook = options.verifier.constructEvent(body, request.raw.rawHeaders);
+      request.webhook = options.verifier.constructEvent(body, request.raw.rawHeaders, request.raw.method);
     } catch (error) {
       if (!(error instanceof SignatureError)) throw error;
       return reply.code(401).type('text/plain').send(`${error.message}\n`);

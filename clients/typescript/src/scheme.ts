@@ -8,7 +8,8 @@ export interface Form {
   header: string;
   algorithm: 'hmac-sha1' | 'hmac-sha256' | 'hmac-sha512' | 'ed25519';
   key: 'utf8' | 'hex' | 'base64' | 'whsec' | 'whsk';
-  encoding: 'hex' | 'base64';
+  /** http-message: whole requests are signed (RFC 9421). */
+  encoding: 'hex' | 'base64' | 'http-message';
   timestamp: 'unix' | 'unix_millis' | 'rfc3339';
   content: Template;
   item: Template;
@@ -18,11 +19,12 @@ export interface Form {
   stamp_item: Template | null;
   /** What stands around the signatures; null: the header is the list. */
   wrap: Template | null;
+  /** Of http-message: what a signature has to cover, and its tag. */
+  components?: string[];
+  tag?: string;
 }
 
 export interface Scheme {
-  /** Why this package does not verify the dialect's requests. */
-  refused?: string;
   about: string;
   schema_version: string;
   forms: Form[];

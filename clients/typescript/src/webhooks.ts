@@ -4,6 +4,7 @@
  * twice, a signature in another spelling and a time outside the window are refused, and every comparison takes constant time. */
 import { createHash, createHmac, createPrivateKey, createPublicKey, timingSafeEqual, verify as verifySignature, type KeyObject } from 'node:crypto';
 import { dialects } from './dialects.js';
+import { verifyMessage } from './message.js';
 import type { Form, Scheme, Template } from './scheme.js';
 
 export type { Form, Scheme, Template } from './scheme.js';
@@ -73,10 +74,9 @@ export class WebhookVerifier {
   constructor(secret: string | readonly string[], dialect = 'standard', options: VerifierOptions = {}) {
     const scheme = options.scheme ?? (Object.hasOwn(dialects, dialect) ? dialects[dialect] : undefined);
     if (!scheme) throw new TypeError(`there is no dialect ${JSON.stringify(dialect)}; there are ${dialectNames.join(', ')}`);
-    if (scheme.refused) throw new TypeError(`the dialect ${dialect} cannot be verified here: ${scheme.refused}`);
     const secrets = typeof secret === 'string' ? [secret] : [...secret];
     if (secrets.length === 0) throw new TypeError('a verifier needs a secret');
-    if (scheme.forms.some((form) => form.content.includes('{endpoint.url}')) && !options.url)
+    if (scheme.forms.some((form) => form.content.includes('{endpoint.url}') || form.components?.some((name) => name.startsWith('@') && name !== '@method')) && !options.url)
       throw new TypeError(`the dialect ${dialect} signs the URL of the endpoint: give it as options.url`);
     this.scheme = scheme;
     this.options = options;
@@ -91,12 +91,13 @@ export class WebhookVerifier {
   /** Verifies a request and gives its event.
    *  @param rawBody the bytes as they came, before any JSON parser.
    *  @param headers all headers, or the signature's value alone where the scheme needs no other.
+   *  @param method of the request, which HTTP message signatures (RFC 9421) cover.
    *  @throws SignatureError */
-  constructEvent<Data = any>(rawBody: Uint8Array | string, headers: HeadersLike | string): WebhookEvent<Data> {
+  constructEvent<Data = any>(rawBody: Uint8Array | string, headers: HeadersLike | string, method = 'POST'): WebhookEvent<Data> {
     const body = typeof rawBody === 'string' ? Buffer.from(rawBody, 'utf8') : Buffer.from(rawBody.buffer, rawBody.byteOffset, rawBody.byteLength);
     const fields = new Fields(headers, this.scheme);
     if (this.scheme.auth) this.checkAuth(fields, this.scheme.auth);
-    if (this.scheme.forms.length) this.checkForms(fields, body);
+    if (this.scheme.forms.length) this.checkForms(fields, body, method);
     return readEvent(this.scheme, fields, body);
   }
 
@@ -126,13 +127,14 @@ export class WebhookVerifier {
     if (!found) throw new SignatureError('no_match', 'not one of the secrets', auth.header);
   }
 
-  private checkForms(fields: Fields, body: Buffer): void {
+  private checkForms(fields: Fields, body: Buffer, method: string): void {
     let best: SignatureError | undefined;
     for (const form of this.scheme.forms) {
       const keys = this.keys.filter((key) => key.algorithm === form.algorithm && key.kind === form.key);
       if (!keys.length) continue;
       try {
-        this.checkForm(form, keys, fields, body);
+        if (form.encoding === 'http-message') this.checkMessage(form, keys, fields, body, method);
+        else this.checkForm(form, keys, fields, body);
         return;
       } catch (error) {
         if (!(error instanceof SignatureError)) throw error;
@@ -140,6 +142,13 @@ export class WebhookVerifier {
       }
     }
     throw best!;
+  }
+
+  private checkMessage(form: Form, keys: Key[], fields: Fields, body: Buffer, method: string): void {
+    verifyMessage({
+      form, keys, fields, body, method, url: this.options.url ?? '', now: Math.floor((this.options.now?.() ?? Date.now()) / 1000),
+      tolerance: this.options.toleranceSeconds ?? 300, unbase64, fail: (code, message, header) => new SignatureError(code, message, header),
+    });
   }
 
   private checkForm(form: Form, keys: Key[], fields: Fields, body: Buffer): void {
@@ -300,7 +309,7 @@ function matchesHmac(form: Form, keys: Key[], parts: Buffer[], signatures: strin
   for (const key of keys) {
     const mac = createHmac(form.algorithm.slice(5), key.hmac!);
     for (const part of parts) mac.update(part);
-    const own = Buffer.from(mac.digest(form.encoding), 'latin1');
+    const own = Buffer.from(mac.digest(form.encoding as 'hex' | 'base64'), 'latin1');
     for (const text of signatures) {
       const given = Buffer.from(text, 'latin1');
       const equal = given.length === own.length && timingSafeEqual(given, own);
@@ -315,8 +324,8 @@ function matchesEd25519(form: Form, keys: Key[], parts: Buffer[], signatures: st
   const message = Buffer.concat(parts);
   let found = false;
   for (const text of signatures) {
-    const raw = Buffer.from(text, form.encoding);
-    if (raw.length !== 64 || raw.toString(form.encoding) !== text) continue;
+    const encoding = form.encoding as 'hex' | 'base64', raw = Buffer.from(text, encoding);
+    if (raw.length !== 64 || raw.toString(encoding) !== text) continue;
     for (const key of keys) found = verifySignature(null, message, key.publicKey!, raw) || found;
   }
   return found;

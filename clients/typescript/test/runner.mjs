@@ -35,9 +35,9 @@ async function publisherFull(client, { count, options }) {
   return { taken: count - refused, refused };
 }
 
-function verify({ dialect, secrets, headers, body_base64, now, tolerance, url }) {
+function verify({ dialect, secrets, headers, body_base64, now, tolerance, url, method }) {
   const verifier = new WebhookVerifier(secrets, dialect, { now: () => now * 1000, toleranceSeconds: tolerance, url });
-  const event = verifier.constructEvent(Buffer.from(body_base64, 'base64'), headers);
+  const event = verifier.constructEvent(Buffer.from(body_base64, 'base64'), headers, method);
   return {
     id: event.id, type: event.type, time: event.time && Math.floor(event.time.getTime() / 1000), data: event.data, resource_type: event.resourceType, resource_id: event.resourceId,
     endpoint_id: event.endpointId, delivery_id: event.deliveryId, protects: verifier.protectsAgainstReplay,

@@ -39,6 +39,7 @@ type args struct {
 	Now        int64       `json:"now"`
 	Tolerance  int         `json:"tolerance"`
 	URL        string      `json:"url"`
+	Method     string      `json:"method"`
 }
 
 type command struct {
@@ -233,7 +234,7 @@ func verify(a args) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	event, err := verifier.ConstructEvent(body, headers)
+	event, err := verifier.ConstructEventOf(a.Method, body, headers)
 	if err != nil {
 		return nil, err
 	}

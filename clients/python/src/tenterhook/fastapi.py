@@ -13,7 +13,7 @@ def webhook(verifier: WebhookVerifier) -> Callable[[Request], Awaitable[WebhookE
 
     async def dependency(request: Request) -> WebhookEvent:
         try:
-            return verifier.construct_event(await request.body(), request.headers.raw)
+            return verifier.construct_event(await request.body(), request.headers.raw, request.method)
         except SignatureError as error:
             raise HTTPException(401, str(error)) from None
 

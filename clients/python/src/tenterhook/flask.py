@@ -18,7 +18,7 @@ def webhook(verifier: WebhookVerifier) -> Callable[[Callable[..., Any]], Callabl
         @functools.wraps(view)
         def checked(*args: Any, **kwargs: Any) -> Any:
             try:
-                event = verifier.construct_event(flask.request.get_data(cache=True), list(flask.request.headers.items()))
+                event = verifier.construct_event(flask.request.get_data(cache=True), list(flask.request.headers.items()), flask.request.method)
             except SignatureError as error:
                 return flask.Response(f"{error}\n", 401, mimetype="text/plain")
             return view(event, *args, **kwargs)

@@ -19,6 +19,8 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from . import _message
+
 Headers = Mapping[str, Any] | Iterable[tuple[Any, Any]]
 
 _MAC_BYTES = {"hmac-sha1": 20, "hmac-sha256": 32, "hmac-sha512": 64, "ed25519": 64}
@@ -71,12 +73,11 @@ class WebhookVerifier:
         self._scheme = scheme or _dialects().get(dialect)
         if self._scheme is None:
             raise ValueError(f"there is no dialect {dialect!r}; there are {', '.join(dialect_names())}")
-        if self._scheme.get("refused"):
-            raise ValueError(f"the dialect {dialect} cannot be verified here: {self._scheme['refused']}")
         secrets = [secret] if isinstance(secret, str) else list(secret)
         if not secrets:
             raise ValueError("a verifier needs a secret")
-        if not url and any("{endpoint.url}" in form["content"] for form in self._scheme["forms"]):
+        if not url and any("{endpoint.url}" in form["content"] or any(name[0] == "@" and name != "@method" for name in form.get("components", []))
+                           for form in self._scheme["forms"]):
             raise ValueError(f"the dialect {dialect} signs the URL of the endpoint: give it as url=")
         self._tolerance, self._url, self._now = tolerance, url or "", now
         self._keys: list[tuple[int, str, str, Any]] = []
@@ -90,15 +91,16 @@ class WebhookVerifier:
         forms = self._scheme["forms"]
         return bool(forms) and self._tolerance != 0 and all("{ts}" in form["content"] for form in forms)
 
-    def construct_event(self, raw_body: bytes | str, headers: Headers | str) -> WebhookEvent:
+    def construct_event(self, raw_body: bytes | str, headers: Headers | str, method: str = "POST") -> WebhookEvent:
         """Verifies a request and gives its event. raw_body: the bytes as they came, before any JSON parser. headers: all of them, or the
-        signature's value alone where the scheme needs no other. Raises SignatureError."""
+        signature's value alone where the scheme needs no other. method: of the request, which HTTP message signatures (RFC 9421) cover. Raises
+        SignatureError."""
         body = raw_body.encode() if isinstance(raw_body, str) else bytes(raw_body)
         fields = _Fields(headers, self._scheme)
         if self._scheme["auth"]:
             self._check_auth(fields, self._scheme["auth"])
         if self._scheme["forms"]:
-            self._check_forms(fields, body)
+            self._check_forms(fields, body, method)
         return _read_event(self._scheme, fields, body)
 
     def _add(self, text: str, number: int, dialect: str) -> None:
@@ -127,14 +129,17 @@ class WebhookVerifier:
         if not found:
             raise SignatureError("no_match", "not one of the secrets", auth["header"])
 
-    def _check_forms(self, fields: _Fields, body: bytes) -> None:
+    def _check_forms(self, fields: _Fields, body: bytes, method: str) -> None:
         best: SignatureError | None = None
         for form in self._scheme["forms"]:
             keys = [key for _, algorithm, kind, key in self._keys if algorithm == form["algorithm"] and kind == form["key"]]
             if not keys:
                 continue
             try:
-                self._check_form(form, keys, fields, body)
+                if form["encoding"] == "http-message":
+                    _message.verify(form, keys, fields, body, method, self._url, int(self._now()), self._tolerance, _unbase64, SignatureError)
+                else:
+                    self._check_form(form, keys, fields, body)
                 return
             except SignatureError as error:
                 if best is None or _RANK.index(error.code) < _RANK.index(best.code):

@@ -49,7 +49,7 @@ public final class WebhookVerifier {
     private static final Pattern DECIMAL = Pattern.compile("0|[1-9][0-9]{0,14}");
     private static final Pattern TIME = Pattern.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})");
 
-    private record Key(String algorithm, String kind, byte[] hmac, PublicKey publicKey) {}
+    record Key(String algorithm, String kind, byte[] hmac, PublicKey publicKey) {}
 
     private final JsonNode scheme;
     private final List<Key> keys = new ArrayList<>();
@@ -74,8 +74,6 @@ public final class WebhookVerifier {
         scheme = DIALECTS.path(dialect);
         if (scheme.isMissingNode())
             throw new IllegalArgumentException("there is no dialect " + dialect + "; there are " + String.join(", ", dialectNames()));
-        if (scheme.has("refused"))
-            throw new IllegalArgumentException("the dialect " + dialect + " cannot be verified here: " + scheme.get("refused").asText());
         if (secrets.isEmpty())
             throw new IllegalArgumentException("a verifier needs a secret");
         for (int i = 0; i < secrets.size(); i++)
@@ -120,11 +118,16 @@ public final class WebhookVerifier {
      *  @param rawBody the bytes as they came, before any JSON parser
      *  @param headers all headers; each name with all its values */
     public WebhookEvent constructEvent(byte[] rawBody, Map<String, List<String>> headers) throws SignatureException {
+        return constructEvent(rawBody, headers, "POST");
+    }
+
+    /** The same with a request of another method, which HTTP message signatures (RFC 9421) cover. */
+    public WebhookEvent constructEvent(byte[] rawBody, Map<String, List<String>> headers, String method) throws SignatureException {
         Fields fields = new Fields(headers);
         if (scheme.path("auth").isObject())
             checkAuth(fields);
         if (!scheme.path("forms").isEmpty())
-            checkForms(fields, rawBody);
+            checkForms(fields, rawBody, method);
         return readEvent(fields, rawBody);
     }
 
@@ -148,7 +151,7 @@ public final class WebhookVerifier {
 
     // ---- headers ----
 
-    private static final class Fields {
+    static final class Fields {
         private final Map<String, List<String>> values = new HashMap<>();
 
         Fields(Map<String, List<String>> headers) {
@@ -216,14 +219,17 @@ public final class WebhookVerifier {
             throw new SignatureException("no_match", header, "not one of the secrets");
     }
 
-    private void checkForms(Fields fields, byte[] body) throws SignatureException {
+    private void checkForms(Fields fields, byte[] body, String method) throws SignatureException {
         SignatureException best = null;
         for (JsonNode form : scheme.path("forms")) {
             List<Key> own = keys.stream().filter(key -> key.algorithm.equals(form.path("algorithm").asText()) && key.kind.equals(form.path("key").asText())).toList();
             if (own.isEmpty())
                 continue;
             try {
-                checkForm(form, own, fields, body);
+                if (form.path("encoding").asText().equals("http-message"))
+                    checkMessage(form, own, fields, body, method);
+                else
+                    checkForm(form, own, fields, body);
                 return;
             } catch (SignatureException e) {
                 if (best == null || RANK.indexOf(e.code()) < RANK.indexOf(best.code()))
@@ -231,6 +237,12 @@ public final class WebhookVerifier {
             }
         }
         throw best;
+    }
+
+    private void checkMessage(JsonNode form, List<Key> own, Fields fields, byte[] body, String method) throws SignatureException {
+        if (url.isEmpty() && texts(form.path("components")).stream().anyMatch(name -> name.startsWith("@") && !name.equals("@method")))
+            throw new IllegalStateException("the dialect signs the URL of the endpoint: give it by url()");
+        MessageSignature.verify(form, new MessageSignature.Judging(own, fields, body, method, url, now.get().getEpochSecond(), tolerance.toSeconds()));
     }
 
     private void checkForm(JsonNode form, List<Key> own, Fields fields, byte[] body) throws SignatureException {
@@ -444,7 +456,7 @@ public final class WebhookVerifier {
         return generator.generateKeyPair().getPublic();
     }
 
-    private static byte[] sha256(byte[] bytes) {
+    static byte[] sha256(byte[] bytes) {
         try {
             return MessageDigest.getInstance("SHA-256").digest(bytes);
         } catch (GeneralSecurityException e) {
@@ -461,7 +473,7 @@ public final class WebhookVerifier {
     }
 
     /** One spelling of its bytes, with or without padding. */
-    private static byte[] unbase64(String text) {
+    static byte[] unbase64(String text) {
         String bare = text.replaceAll("=+$", "");
         try {
             byte[] raw = Base64.getDecoder().decode(bare);

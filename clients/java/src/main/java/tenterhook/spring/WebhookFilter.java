@@ -50,7 +50,7 @@ public final class WebhookFilter extends OncePerRequestFilter {
             headers.put(name, Collections.list(request.getHeaders(name)));
         WebhookEvent event;
         try {
-            event = verifier.get().constructEvent(body, headers);
+            event = verifier.get().constructEvent(body, headers, request.getMethod());
         } catch (SignatureException e) {
             refuse(response, 401, e.getMessage());
             return;
