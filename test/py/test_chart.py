@@ -1,5 +1,6 @@
 """The Helm chart, rendered and linted by Helm's own packages and read strictly by Kubernetes' own types (test/verifiers/go/chart). The first time
 that program takes minutes to compile: `make chart` does it, and without it these tests are skipped."""
+import json
 import os
 import pathlib
 import re
@@ -19,7 +20,8 @@ helm = pytest.mark.skipif(not os.path.exists(PROGRAM), reason=f"{PROGRAM} is not
 SHARED = ["store.kind=postgres", "store.address=postgres://t@db:5432/t", "replicas=3", "secrets.storePassword=password"]
 EVERYTHING = SHARED + ["secrets.tracesHeaders=headers", "config.event_types.validate=refuse", "ingress.enabled=true", "ingress.host=hooks.example.com", "ingress.tlsSecret=tls",
                        "serviceMonitor.enabled=true", "config.retention=7d", "config.traces.endpoint=http://collector:4318",
-                       "nodeSelector.disk=fast", "store.lease=20s"]
+                       "nodeSelector.disk=fast", "store.lease=20s", "image.pullSecrets={registry}", "podAnnotations.team=hooks", "podLabels.tier=backend",
+                       "priorityClassName=high", "service.annotations.of=service", "ingress.annotations.of=ingress"]
 
 
 def run(what, *values, chart=CHART):
@@ -81,6 +83,38 @@ def test_one_pod_with_sqlite_several_with_postgres():
 def test_what_cannot_work_is_refused_with_the_reason(values, words):
     made = run("render", *values)
     assert made.returncode == 1 and words in made.stderr
+
+
+@helm
+@pytest.mark.parametrize("value", ["replica=2", "store.kin=sqlite", "replicas=two", "service.port=0", "networkPolicy.except={nothing}", "store.size=10"])
+def test_a_value_that_is_none_is_refused(value):
+    made = run("render", value)
+    assert made.returncode == 1 and value.partition("=")[0].rpartition(".")[2] in made.stderr, made.stderr
+
+
+@helm
+def test_what_is_set_of_pods_is_there():
+    objects = render(*EVERYTHING)
+    template = objects["Deployment"]["spec"]["template"]
+    assert template["metadata"]["annotations"]["team"] == "hooks" and template["metadata"]["labels"]["tier"] == "backend"
+    assert template["spec"]["imagePullSecrets"] == [{"name": "registry"}] and template["spec"]["priorityClassName"] == "high"
+    assert template["spec"]["topologySpreadConstraints"][0]["labelSelector"]["matchLabels"].items() <= template["metadata"]["labels"].items()
+    assert objects["Service"]["metadata"]["annotations"] == {"of": "service"} and objects["Ingress"]["metadata"]["annotations"] == {"of": "ingress"}
+
+
+def test_every_value_has_its_place_in_schema_and_readme():
+    values, schema = yaml.safe_load((CHART / "values.yaml").read_text()), json.loads((CHART / "values.schema.json").read_text())
+    readme = (CHART / "README.md").read_text()
+
+    def compare(values, schema, path):
+        if "properties" not in schema:
+            return
+        assert set(values) == set(schema["properties"]) - {"global"}, path
+        for name, value in values.items():
+            assert f"`{path}{name}`" in readme or f"`.{name}`" in readme or (isinstance(value, dict) and f"`{path}{name}." in readme), path + name
+            if isinstance(value, dict):
+                compare(value, schema["properties"][name], f"{path}{name}.")
+    compare(values, schema, "")
 
 
 @helm
