@@ -62,7 +62,7 @@ def test_its_parts_are_listed(blobs):
     arch = pathlib.Path(IMAGE).stem.rsplit("-", 1)[1]
     for part in sbom["packages"][1:]:
         (place,) = part["externalRefs"]
-        assert re.fullmatch(rf"pkg:deb/debian/{re.escape(part['name'])}@{re.escape(part['versionInfo'])}\\?arch=({arch}|all)", place["referenceLocator"]), part
+        assert re.fullmatch(rf"pkg:deb/debian/{re.escape(part['name'])}@{re.escape(part['versionInfo'])}\?arch=({arch}|all)", place["referenceLocator"]), part
     assert "libpq5" in names  # which the program loads by itself
     assert all(r["spdxElementId"] in ids and r["relatedSpdxElement"] in ids for r in sbom["relationships"])
 
@@ -135,7 +135,7 @@ def test_it_delivers_from_postgresql(container, receiver):
     """libpq is loaded by the program itself, so nothing else notices when the image lacks it."""
     got, database = receiver(), Postgres()
     try:
-        flags = ["--store", database.url(), "--allow-network", "127.0.0.0/8"]
+        flags = ["--store", database.url(), "--allow-network", "127.0.0.0/8", "--environment", "development"]
         with container.serving(*flags, TENTERHOOK_SECRET_KEY="0123456789abcdef" * 4) as took:
             print(f"started to ready on PostgreSQL: {took:.2f} s")
             api = Api(container.port, "k" * 32)
