@@ -25,20 +25,21 @@ static struct th_dialect *find(const char *name, struct th_dialect_set *set, boo
 }
 
 static int make(struct th_cli *cli, const struct th_dialect *d, const struct th_receiver *r,
-                const struct th_message_ask *ask, struct th_buf *head)
+                const struct tenterhook_message *m, struct th_span method, unsigned variant,
+                struct th_buf *head)
 {
     struct th_sign_key key[TH_SECRETS];
     const struct th_sign_key *keys[TH_SECRETS];
-    struct th_render render = {.event_id = ask->event_id,
-                               .event_type = ask->event_type,
-                               .delivery_id = ask->delivery_id,
-                               .endpoint_id = ask->endpoint_id,
-                               .endpoint_url = ask->url,
-                               .event_time = {ask->at_unix * 1000},
+    struct th_render render = {.event_id = m->event_id,
+                               .event_type = m->event_type,
+                               .delivery_id = m->delivery_id,
+                               .endpoint_id = m->endpoint_id,
+                               .endpoint_url = m->endpoint_url,
+                               .event_time = {m->ts * 1000},
                                .attempt = 1,
-                               .at_unix = ask->at_unix,
-                               .variant = ask->variant,
-                               .method = ask->method,
+                               .at_unix = m->ts,
+                               .variant = variant,
+                               .method = method,
                                .options = th_dialect_values(d)->options_default,
                                .data = TH_LIT("{}"),
                                .keys = keys};
@@ -52,18 +53,18 @@ static int make(struct th_cli *cli, const struct th_dialect *d, const struct th_
         }
         keys[render.key_count++] = &key[i];
     }
-    if (!status && (th_dialect_head(d, &render, ask->body, head, NULL, false) || head->failed))
+    if (!status && (th_dialect_head(d, &render, m->body, head, NULL, false) || head->failed))
         status = th_cli_fail(cli, TH_EXIT_DATA,
                              "cannot be signed in dialect %s: no secret signs with variant %u, or a header "
                              "cannot carry a value",
-                             r->dialect, ask->variant);
+                             r->dialect, variant);
     for (unsigned i = 0; i < render.key_count; i++)
         th_dialect_key_fini(&key[i]);
     return status;
 }
 
-int th_message_head(struct th_cli *cli, const struct th_receiver *r, const struct th_message_ask *ask,
-                    struct th_buf *head)
+int th_message_head(struct th_cli *cli, const struct th_receiver *r, const struct tenterhook_message *m,
+                    struct th_span method, unsigned variant, struct th_buf *head)
 {
     struct th_dialect_set set = {0};
     struct th_dialect *d;
@@ -73,15 +74,15 @@ int th_message_head(struct th_cli *cli, const struct th_receiver *r, const struc
     bool own;
     int status;
 
-    if (!ask->url.n)
+    if (!m->endpoint_url.n)
         return th_cli_fail(cli, TH_EXIT_USAGE,
                            "dialect %s signs whole requests (RFC 9421), not a body alone: give "
                            "--endpoint-url URL, the one that is asked",
                            r->dialect);
-    if (th_url_parse(ask->url, &url, &reason))
+    if (th_url_parse(m->endpoint_url, &url, &reason))
         return th_cli_fail(cli, TH_EXIT_USAGE, "--endpoint-url: %s", reason);
     d = find(r->dialect, &set, &own, why, sizeof why);
-    status = d ? make(cli, d, r, ask, head) : th_cli_fail(cli, TH_EXIT_DATA, "%s", why);
+    status = d ? make(cli, d, r, m, method, variant, head) : th_cli_fail(cli, TH_EXIT_DATA, "%s", why);
     if (own)
         th_dialect_free(d);
     th_dialects_free(&set);

@@ -213,27 +213,16 @@ static int print_signed(struct signing *s, const struct th_receiver *r, unsigned
 }
 
 /* A whole request is signed: all lines of its head. */
-static int print_head(struct signing *s, const struct th_receiver *r, struct th_span body, unsigned form,
-                      struct th_buf *json)
+static int print_head(struct signing *s, const struct th_receiver *r, unsigned form, struct th_buf *json)
 {
-    const struct tenterhook_message *m = &s->message;
     const char *method = th_cli_option(s->cli, "--method");
-    struct th_message_ask ask = {.body = body,
-                                 .event_id = {m->event_id.p, m->event_id.n},
-                                 .event_type = {m->event_type.p, m->event_type.n},
-                                 .delivery_id = {m->delivery_id.p, m->delivery_id.n},
-                                 .endpoint_id = {m->endpoint_id.p, m->endpoint_id.n},
-                                 .url = {m->endpoint_url.p, m->endpoint_url.n},
-                                 .method = method ? th_str(method) : TH_LIT(""),
-                                 .at_unix = s->now,
-                                 .variant = form};
     struct th_jw w = th_jw(json);
     struct th_span left;
     struct th_buf head;
     int status;
 
     th_buf_init(&head, 1u << 20);
-    status = th_message_head(s->cli, r, &ask, &head);
+    status = th_message_head(s->cli, r, &s->message, th_str(method), form, &head);
     th_jw_object(&w);
     for (left = th_buf_view(&head); !status && left.n;) {
         struct th_span value = th_span_cut(&left, '\n'), name = th_span_cut(&value, ':');
@@ -290,7 +279,7 @@ int th_cmd_sign(struct th_cli *cli)
         if (!s.message.event_id.n)
             s.message.event_id = tenterhook_str(new_id(cli));
         status = !s.message.scratch ? th_cli_nomem(cli)
-                 : whole            ? print_head(&s, &r, th_buf_view(&body), (unsigned)form, &json)
+                 : whole            ? print_head(&s, &r, (unsigned)form, &json)
                                     : print_signed(&s, &r, (unsigned)form, &json);
         th_buf_fini(&scratch);
     }
