@@ -566,8 +566,7 @@ static void send_some(void *arg)
     e->loads_out--;
     th_buf_fini(&b->op.mem);
     th_free(b);
-    if (!e->loads_out)
-        flush_batch(e);
+    flush_batch(e);
 }
 
 static void loaded(struct th_op *op)
@@ -585,7 +584,7 @@ static void flush_batch(struct th_engine *e)
 {
     struct th_load_batch *b = e->batch;
 
-    if (!b)
+    if (!b || (e->loads_out && b->op.count < LOAD_BATCH))
         return;
     e->batch = NULL;
     b->op.op = (struct th_op){.kind = TH_OP_LOAD, .done = loaded, .user = b};
@@ -730,8 +729,7 @@ void th_dispatch_begin(struct th_engine *e)
     }
     if (budget == 0)
         e->more = true;
-    if (!e->loads_out)
-        flush_batch(e);
+    flush_batch(e);
     th_skips_store(e);
     th_gauge_set(e->options.metrics, TH_G_REQUESTS_IN_FLIGHT, e->attempts_out);
 }
