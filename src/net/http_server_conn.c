@@ -534,6 +534,11 @@ static void wait_a_turn(struct th_conn *c)
     th_conn_make_ready(c);
 }
 
+static bool may_begin(const struct th_conn *c)
+{
+    return c->state <= TH_CONN_HEAD && c->start < c->end;
+}
+
 /* Reads and handles what is here, as long as this turn lasts. True: something is left for the next one. */
 static bool work_off(struct th_conn *c)
 {
@@ -545,7 +550,7 @@ static bool work_off(struct th_conn *c)
     if (c->state == TH_CONN_BODY)
         feed_body(c);
     do {
-        more = more && c->state <= TH_CONN_HEAD && c->start < c->end;
+        more = more && may_begin(c);
         if (more)
             more = begin_request(c);
         s->turn_us -= began_us;
@@ -553,7 +558,7 @@ static bool work_off(struct th_conn *c)
         s->turn_us += began_us;
     } while (more && !th_server_turn_over(s));
     c->processing = false;
-    return more && c->state <= TH_CONN_HEAD && c->start < c->end;
+    return more && may_begin(c);
 }
 
 void th_conn_process(struct th_conn *c)
@@ -582,7 +587,7 @@ void th_conn_process(struct th_conn *c)
             th_conn_start(c);
         return;
     }
-    if (c->state == TH_CONN_BODY || (c->state <= TH_CONN_HEAD && c->start < c->end))
+    if (c->state == TH_CONN_BODY || may_begin(c))
         left = work_off(c);
     if (c->state == TH_CONN_CLOSING)
         return;
