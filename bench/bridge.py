@@ -13,7 +13,7 @@ import tempfile
 import time
 
 import rig
-from harness import brokers
+from harness import brokers, watch
 
 
 def accepted(server):
@@ -36,15 +36,8 @@ def fill(broker, count):
 
 def processor_seconds(pid):
     """Of a process and of all that it has started."""
-    total, children = 0.0, {}
-    for folder in pathlib.Path("/proc").iterdir():
-        with contextlib.suppress(OSError, ValueError):
-            if folder.name.isdigit():
-                children.setdefault(int((folder / "stat").read_text().rpartition(")")[2].split()[1]), []).append(int(folder.name))
-    waiting = [pid]
-    while waiting:
-        one = waiting.pop()
-        waiting += children.get(one, [])
+    total = 0.0
+    for one in watch.family(pid, watch.processes()):
         with contextlib.suppress(OSError):
             fields = pathlib.Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()
             total += (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -13,23 +13,13 @@ import tempfile
 import time
 
 import rig
+from harness.nodes import wait_for_parts
 from harness.postgres import Postgres, free_port
 
 LOADS = 3
 SETTINGS = ["shared_preload_libraries='pg_stat_statements'", "shared_buffers=128MB", "max_wal_size=1GB", "pg_stat_statements.max=1000",
             "pg_stat_statements.track=top"]
 CASES = {"embedded store": (1, None), "one node": (1, "off"), "one node that shares": (1, "on"), "three nodes": (3, "on")}
-
-
-def wait_for_parts(nodes, patience_s=60):
-    """Until the slots are divided, each node has its part."""
-    end = time.monotonic() + patience_s
-    while time.monotonic() < end:
-        slots = [row["slots"] for row in nodes[0].api.get("/v1/nodes").expect(200).json["data"] if row["slots"]]
-        if len(slots) == len(nodes) and sum(slots) == 256:
-            return
-        time.sleep(0.1)
-    raise SystemExit("the slots are not divided over the nodes")
 
 
 @contextlib.contextmanager
@@ -44,7 +34,7 @@ def running(args, count, share, database):
             nodes.append(rig.start_engine(args.engine, folder / f"node{number}", *flags, *args.flag, env=env,
                                           listen=f"127.0.0.1:{free_port()}"))
         if share == "on":
-            wait_for_parts(nodes)
+            wait_for_parts(nodes[0], count, 60)
         yield nodes
     finally:
         for node in nodes:

@@ -42,7 +42,8 @@ def over(process, folder=None, how=signal.SIGKILL):
     return process
 
 
-def _all():
+def processes():
+    """{pid: (parent, group, start time)} of all that run."""
     found = {}
     for name in os.listdir("/proc"):
         stat = _stat(name) if name.isdigit() else None
@@ -51,14 +52,14 @@ def _all():
     return found
 
 
-def _family(pid, running):
+def family(pid, running):
     """A process, its group if it leads one, and all that came from these."""
-    family = {pid} | {other for other, (_, group, _) in running.items() if group == pid}
+    found = {pid} | {other for other, (_, group, _) in running.items() if group == pid}
     while True:
-        more = {other for other, (parent, _, _) in running.items() if parent in family} - family
+        more = {other for other, (parent, _, _) in running.items() if parent in found} - found
         if not more:
-            return family
-        family |= more
+            return found
+        found |= more
 
 
 def _send(pid, number):
@@ -71,13 +72,13 @@ def _send(pid, number):
 def main():
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     started = [line.split(" ", 3) for line in sys.stdin.read().splitlines()]
-    running = _all()
+    running = processes()
     left, folders = {}, []
     for pid, begun, how, folder in started:
         if int(pid) in running and running[int(pid)][2] == int(begun):
-            family = _family(int(pid), running)
-            left |= {member: running[member][2] for member in family}
-            for member in family:
+            members = family(int(pid), running)
+            left |= {member: running[member][2] for member in members}
+            for member in members:
                 _send(member, signal.SIGCONT)
             _send(int(pid), int(how))
             if folder:
