@@ -8,15 +8,11 @@
  * Nobody relies on these rows but charts, so a note that fails is not made up for. */
 #include "store/store_backlog.h"
 #include "base/check.h"
+#include "store/store_roll.h"
 
 enum { LEVELS = 3 };
 /* minutes in a step, and for how long steps are kept */
 static const int64_t step_of[LEVELS] = {1, 60, 1440}, kept[LEVELS] = {2 * 1440, 31 * 1440, 400 * 1440};
-
-static int64_t minute_of(int64_t ms)
-{
-    return ms >= 0 ? ms / 60000 : -1 - (-1 - ms) / 60000;
-}
 
 static int64_t start_of(int64_t minute, int64_t step)
 {
@@ -27,7 +23,7 @@ static int note_level(struct st_writer *w, const struct th_backlog *op, unsigned
 {
     struct st_stmt *put = w->st[ST_W_BACKLOG_PUT], *age = w->st[ST_W_BACKLOG_AGE],
                    *none = w->st[ST_W_BACKLOG_NONE];
-    int64_t minute = minute_of(op->at.ms), start = start_of(minute, step_of[level]);
+    int64_t minute = st_roll_minute(op->at.ms), start = start_of(minute, step_of[level]);
     int rc;
 
     st_u64(age, 1, level);

@@ -114,11 +114,6 @@ bool st_roll_add(struct th_stats_bucket *to, struct th_span v)
 
 /* ---- attempts ---- */
 
-static int64_t minute_of(int64_t ms)
-{
-    return ms >= 0 ? ms / ST_MINUTE_MS : -1 - (-1 - ms) / ST_MINUTE_MS;
-}
-
 void st_roll_attempt(struct st_stmt *st, struct st_roll_attempt *out)
 {
     struct th_span times = st_col(st, 5);
@@ -129,7 +124,7 @@ void st_roll_attempt(struct st_stmt *st, struct st_roll_attempt *out)
     *out = (struct st_roll_attempt){
         .no = st_col_u64(st, 0),
         .endpoint = st_col_u64(st, 1),
-        .minute = minute_of(at),
+        .minute = st_roll_minute(at),
         .end_ms = at + (us > 0 ? us / 1000 + 1 : 0),
         .us = us,
         .outcome = (uint8_t)th_stats_outcome((uint8_t)st_col_u64(st, 3), flags & ST_FLAG_OK),

@@ -9,6 +9,12 @@
 #define ST_MINUTE_MS INT64_C(60000)
 #define ST_ROLLED "rolled" /* counter: rises whenever rows of rollups change */
 
+/** The minute since 1970 in which a time lies. */
+static inline int64_t st_roll_minute(int64_t ms)
+{
+    return ms >= 0 ? ms / ST_MINUTE_MS : -1 - (-1 - ms) / ST_MINUTE_MS;
+}
+
 enum st_roll_level { ST_ROLL_MINUTE, ST_ROLL_HOUR, ST_ROLL_DAY, ST_ROLL_LEVELS };
 enum st_roll_kind { ST_ROLL_ALL, ST_ROLL_TENANT, ST_ROLL_ENDPOINT }; /* key: 0, tenant, endpoint */
 
